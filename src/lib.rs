@@ -1,0 +1,47 @@
+//! bobbypin: plans, pins and commits the hairpin fix for PROXY-protocol clusters.
+//!
+//! # Code map
+//!
+//! The modules below stand in reading order, innermost first. Each may use those before it, and nothing after it; a test
+//! (`tests/integration/architecture.rs`) holds that. Nothing before [`edge`] does I/O, is async, reads a clock or the
+//! environment, or logs.
+//!
+//! | step | function | from | to |
+//! |---|---|---|---|
+//! | load | `config::parse_*` | text and its path | `ClusterConfig`, `Pins`, `State`, `Inventory`, platform values |
+//! | decide | `plan::plan` | those and the `Tree` | `Plan` |
+//! | render | `render::render` | `Plan`, `Templates` | `Manifests<Rendered>` |
+//! | validate | `Manifests::validate` | `Manifests<Rendered>` | `Manifests<Validated>` or problems |
+//! | diff | `diff::diff` | `Tree`, `Manifests<Validated>` | `ChangeSet` |
+//! | publish | `edge::git` | `ChangeSet` | a commit on the branch |
+//!
+//! # Invariants
+//!
+//! - What is not known is held: [`model::observed::Observed::Unknown`] never leads to a removal.
+//! - A layer that is held keeps its committed files as they are.
+//! - Only files below `clusters/<name>/manifests/` and `clusters/<name>/state.yaml` are ever written, and only such that
+//!   carry the mark of this program.
+//! - Every OCI reference that is written has a digest, or its layer is held.
+//! - The same inputs give the same bytes.
+
+pub mod model;
+
+pub mod config;
+
+pub mod manifest;
+
+pub mod dns;
+
+pub mod platform;
+
+pub mod plan;
+
+pub mod render;
+
+pub mod diff;
+
+pub mod edge;
+
+pub mod ops;
+
+pub mod cli;

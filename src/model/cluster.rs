@@ -1,0 +1,308 @@
+//! What is wanted for one cluster: `cluster.yaml` after every check.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use crate::model::{hostname::Hostname, layer::TenantId, name::Name};
+
+/// One cluster folder's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterConfig {
+    /// Equal to the folder's name.
+    pub name: Name,
+    /// The UID that the cluster's namespace `kube-system` must have; anything else is another cluster.
+    pub uid: Option<String>,
+    /// The platform and where its values are.
+    pub platform: Platform,
+    /// What is wanted on the host.
+    pub host: HostConfig,
+    /// What is wanted in the tenants.
+    pub tenants: TenantsConfig,
+    /// Which hosts may become records.
+    pub hostnames: HostnamePolicy,
+    /// How much may be removed at once.
+    pub removal: RemovalPolicy,
+    /// Which chart and images.
+    pub pins: PinPolicy,
+    /// The Flux source that reads this repository; a `Kustomization` for a tenant refers to it.
+    pub flux_source: FluxSource,
+}
+
+/// The platform that the cluster runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// cozystack: almost everything follows from its values.
+    Cozystack {
+        /// As installed.
+        version: Version,
+        /// Where its values are.
+        values: ValuesSource,
+    },
+    /// Any cluster with Flux and an ingress controller.
+    Generic {
+        /// The ingress controller behind the load balancer.
+        ingress: IngressConfig,
+    },
+}
+
+/// Where the platform's values are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValuesSource {
+    /// A file in the cluster's folder, with the platform's `Package` or its plain values.
+    File(String),
+    /// The live `Package`, as the inventory shows it.
+    Live,
+}
+
+/// The ingress controller of a cluster whose platform does not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngressConfig {
+    /// The class whose Ingresses it serves.
+    pub class: Name,
+    /// The namespace of its Service.
+    pub service_namespace: Name,
+    /// The name of its Service.
+    pub service_name: Name,
+    /// The cluster's DNS domain, without a trailing dot.
+    pub cluster_domain: String,
+    /// Whether the load balancer sends PROXY headers.
+    pub proxy_protocol: bool,
+}
+
+/// A released version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// First number.
+    pub major: u32,
+    /// Second number.
+    pub minor: u32,
+    /// Third number.
+    pub patch: u32,
+}
+
+impl FromStr for Version {
+    type Err = VersionError;
+
+    /// Reads `v1.6.2` or `1.6.2`. Pre-releases are refused: what they do is not known.
+    fn from_str(text: &str) -> Result<Self, VersionError> {
+        let wrong = || VersionError(text.to_owned());
+        let mut numbers = text.strip_prefix('v').unwrap_or(text).split('.').map(|part| {
+            let plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            plain.then(|| part.parse::<u32>().ok()).flatten().ok_or_else(wrong)
+        });
+        let mut next = || numbers.next().unwrap_or_else(|| Err(wrong()));
+        let version = Self { major: next()?, minor: next()?, patch: next()? };
+        if numbers.next().is_some() { Err(wrong()) } else { Ok(version) }
+    }
+}
+
+/// Why a text is not a [`Version`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a released version such as `v1.6.2`", .0.escape_debug())]
+pub struct VersionError(String);
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "v{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// Whether a layer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enabled {
+    /// What the platform says.
+    Auto,
+    /// A person said so.
+    Yes,
+    /// A person said no.
+    No,
+}
+
+/// How the fix reaches the host cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum HostDelivery {
+    /// A partial `Package` with only our leaves, beside the platform's own.
+    Overlay,
+    /// The whole `Package`; the platform is told not to emit its own.
+    Package {
+        /// Which `PackageSource` it uses.
+        source: PackageSourceChoice,
+    },
+    /// `OCIRepository` and `HelmRelease`.
+    HelmRelease,
+}
+
+/// Which `PackageSource` a whole `Package` uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PackageSourceChoice {
+    /// The platform's `cozystack.ouroboros`, with the chart that the platform ships.
+    Platform,
+    /// One of our own, over the pinned chart.
+    Own,
+}
+
+/// How the fix reaches a tenant cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TenantDelivery {
+    /// A `HelmRelease` on the host that installs into the tenant through its kubeconfig.
+    RemoteHelmRelease,
+    /// A patch of the tenant's own object: the platform's add-on delivers.
+    Addon,
+    /// Files that the tenant's own Flux reads.
+    OwnFlux,
+}
+
+/// Who writes the DNS records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Engine {
+    /// The controller of ouroboros, at run time.
+    Ouroboros(OuroborosMode),
+    /// This program, in Git; the chart is installed without its controller.
+    Static(Records),
+}
+
+/// Where the controller of ouroboros writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OuroborosMode {
+    /// Into the Corefile.
+    Coredns,
+    /// Into a key of `coredns-custom`.
+    CorednsImport,
+    /// Records for external-dns.
+    ExternalDns,
+}
+
+impl OuroborosMode {
+    /// The chart's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Coredns => "coredns",
+            Self::CorednsImport => "coredns-import",
+            Self::ExternalDns => "external-dns",
+        }
+    }
+}
+
+/// The form of committed records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Records {
+    /// One `rewrite name` line for every host, in a key of ours of `kube-system/coredns-custom`.
+    RewriteSnippet,
+    /// A hosts file for the `hosts` plugin. Not delivered by this version.
+    HostsFile,
+    /// A block in the Corefile, where the Corefile lives in Git. Not delivered by this version.
+    CorefileBlock,
+}
+
+/// `spec.host`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostConfig {
+    /// Whether it is wanted.
+    pub enabled: Enabled,
+    /// `None`: what fits the platform.
+    pub delivery: Option<HostDelivery>,
+    /// Who writes the records. `Ouroboros(Coredns)` unless said otherwise.
+    pub engine: Engine,
+}
+
+/// `spec.tenants`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantsConfig {
+    /// Whether tenants that the inventory shows and nobody listed count too.
+    pub discover: bool,
+    /// For a tenant that nobody listed.
+    pub defaults: TenantConfig,
+    /// The listed ones, with the defaults already filled in.
+    pub listed: BTreeMap<TenantId, TenantConfig>,
+}
+
+/// What is wanted in one tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantConfig {
+    /// Whether it is wanted.
+    pub enabled: Enabled,
+    /// `None`: what fits the platform.
+    pub delivery: Option<TenantDelivery>,
+    /// Who writes the records. `Ouroboros(CorednsImport)` unless said otherwise.
+    pub engine: Engine,
+    /// Whether a person says that the tenant's load balancer sends PROXY headers.
+    pub proxy_protocol: bool,
+    /// The load balancer's address ranges, for the tenant's ingress controller to trust. CIDR texts.
+    pub real_ip_cidrs: Vec<String>,
+    /// The Secret with the tenant's kubeconfig, and its key; `None` on cozystack means the platform's own.
+    pub kubeconfig: Option<SecretKey>,
+    /// The tenant's ingress controller; always given when the platform is generic, never on cozystack.
+    pub ingress: Option<IngressConfig>,
+}
+
+/// A key of a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretKey {
+    /// The Secret's name.
+    pub name: Name,
+    /// The key.
+    pub key: String,
+}
+
+/// `spec.hostnames`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostnamePolicy {
+    /// Which namespaces may claim names under which suffixes.
+    pub delegations: Vec<Delegation>,
+    /// Never redirected.
+    pub reserved: Vec<Hostname>,
+    /// The most records that the Ingresses of one namespace may have.
+    pub quota_per_namespace: usize,
+    /// The most records that one layer may have.
+    pub quota_total: usize,
+}
+
+/// The right of some namespaces to claim names under some suffixes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegation {
+    /// Exact names.
+    pub namespaces: Vec<Name>,
+    /// Compared label by label.
+    pub suffixes: Vec<Hostname>,
+}
+
+/// `spec.removal`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovalPolicy {
+    /// The most hosts that one run may remove from a cluster without being asked.
+    pub max: usize,
+    /// The largest share of a cluster's hosts that one run may remove without being asked, 0 to 100.
+    pub max_share_percent: u8,
+    /// How far apart the first and the deciding inventory without a host must be.
+    pub confirm_after: SignedDuration,
+}
+
+/// `spec.pins`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinPolicy {
+    /// The chart's repository, without `oci://`.
+    pub chart_repository: String,
+    /// The chart's version, which is its tag.
+    pub version: String,
+    /// How long a digest must have been known before it is used.
+    pub min_age: SignedDuration,
+    /// Registry host and path prefix → the mirror to write instead.
+    pub mirrors: BTreeMap<String, String>,
+}
+
+/// A Flux source of this repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FluxSource {
+    /// Its namespace.
+    pub namespace: Name,
+    /// Its name; the kind is `GitRepository`.
+    pub name: Name,
+}
