@@ -1,4 +1,5 @@
 //! One binary for all tests that use the crate from outside.
 
 mod architecture;
+mod manifest_yaml;
 mod platform_agreement;
