@@ -19,13 +19,14 @@ pub struct LayerState {
     /// Hosts whose record is still committed although the last complete inventory lacks them, with the time of the
     /// first inventory that lacked them.
     pub tombstones: BTreeMap<Hostname, Timestamp>,
-    /// Set while the layer is being removed in two commits: the time of the inventory by which the first was made.
-    pub withdrawn: Option<Timestamp>,
+    /// Set while something of the layer is on its way out (a tenant that is no longer seen, or a thing that goes in two
+    /// commits): the time of the inventory by which that began.
+    pub leaving: Option<Timestamp>,
 }
 
 impl LayerState {
     /// Whether there is nothing to remember.
     pub fn is_empty(&self) -> bool {
-        self.tombstones.is_empty() && self.withdrawn.is_none()
+        self.tombstones.is_empty() && self.leaving.is_none()
     }
 }

@@ -1,1 +1,269 @@
-//! To be filled in.
+//! Decides, layer by layer, what must stand in Git; pure, and it never fails.
+//!
+//! Read [`decision`] for what can come out, [`host`] and [`tenant`] for the rules, [`removal`] for what keeps a wrong
+//! inventory from emptying a cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::{
+    dns::policy::Owner,
+    manifest::MARK,
+    model::{
+        cluster::ClusterConfig,
+        digest::Digest,
+        finding::Finding,
+        inventory::Inventory,
+        layer::{Layer, TenantId},
+        name::Name,
+        observed::{Observed, Unknown},
+        pins::Pins,
+        state::{LayerState, State},
+        tree::{Entry, RepoPath, Tree},
+    },
+    platform::values::PlatformValues,
+};
+
+pub mod decision;
+pub mod release;
+
+mod host;
+mod leaving;
+mod pinned;
+mod records;
+mod removal;
+mod tenant;
+mod values;
+
+pub use decision::{Decision, HoldCause, Reason};
+pub use removal::Refusal;
+
+/// Everything that the decision about one cluster depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// The cluster's folder in the repository.
+    pub folder: &'a RepoPath,
+    /// What is wanted.
+    pub config: &'a ClusterConfig,
+    /// What the platform does.
+    pub platform: &'a PlatformFacts,
+    /// What was seen.
+    pub inventory: &'a Inventory,
+    /// Which bytes.
+    pub pins: &'a Pins,
+    /// What earlier runs remembered.
+    pub state: &'a State,
+    /// What is committed.
+    pub tree: &'a Tree,
+    /// The removals that a person accepted, by the hash that a refusal printed.
+    pub accept_removals: Option<&'a Digest>,
+}
+
+/// The platform, as far as it is known.
+#[derive(Clone, Debug)]
+pub enum PlatformFacts {
+    /// cozystack, with the values it was given.
+    Cozystack(Box<PlatformValues>),
+    /// Any other cluster: everything is in its settings.
+    Generic,
+    /// cozystack, with values that could not be read.
+    Unknown(Unknown),
+}
+
+/// The decisions about one cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterPlan {
+    /// The cluster.
+    pub name: Name,
+    /// Its folder.
+    pub folder: RepoPath,
+    /// The host first, then the tenants by namespace and name.
+    pub layers: Vec<LayerPlan>,
+    /// What the next run must remember.
+    pub state: State,
+    /// What a person should know.
+    pub findings: Vec<Finding>,
+    /// Set when hosts would go that nobody may remove without being asked.
+    pub refusal: Option<Refusal>,
+}
+
+/// The decision about one layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerPlan {
+    /// Which.
+    pub layer: Layer,
+    /// What.
+    pub decision: Decision,
+    /// Whether the layer has a kustomization of ours in Git.
+    pub is_committed: bool,
+    /// The hosts that are redirected there: by the committed records, or, where ouroboros writes them, by its rules.
+    pub hosts: BTreeMap<String, Option<Owner>>,
+}
+
+/// The decision about one layer, before the removals of the whole cluster are weighed.
+struct Draft {
+    layer: Layer,
+    decision: Decision,
+    hosts: BTreeMap<String, Option<Owner>>,
+    findings: Vec<Finding>,
+    memory: LayerState,
+    loss: removal::Loss,
+}
+
+impl Draft {
+    fn new(layer: Layer, decision: Decision) -> Self {
+        Self {
+            layer,
+            decision,
+            hosts: BTreeMap::new(),
+            findings: Vec::new(),
+            memory: LayerState::default(),
+            loss: removal::Loss::default(),
+        }
+    }
+}
+
+/// Decides about one cluster.
+pub fn plan(inputs: &Inputs<'_>) -> ClusterPlan {
+    let (drafts, mut findings) = drafts(inputs, false);
+    let weighed = removal::weigh(&drafts, &inputs.config.removal);
+    let (drafts, refusal) = match weighed {
+        None => (drafts, None),
+        Some(refusal) if inputs.accept_removals == Some(&refusal.accept) => (self::drafts(inputs, true).0, None),
+        Some(refusal) => (removal::refuse(drafts, &refusal), Some(refusal)),
+    };
+    let mut state = State::default();
+    let mut layers = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        findings.extend(draft.findings);
+        let memory = match draft.decision {
+            // A held layer changes nothing, its memory included.
+            Decision::Hold { .. } => inputs.state.layers.get(&draft.layer).cloned().unwrap_or_default(),
+            Decision::Deliver { .. } | Decision::Remove { .. } => draft.memory,
+        };
+        if !memory.is_empty() {
+            state.layers.insert(draft.layer.clone(), memory);
+        }
+        let kustomization = inputs.folder.join("manifests").join(&draft.layer.folder()).join("kustomization.yaml");
+        let is_committed = inputs.tree.file(kustomization.as_str()).is_some();
+        layers.push(LayerPlan { layer: draft.layer, decision: draft.decision, is_committed, hosts: draft.hosts });
+    }
+    findings.sort();
+    findings.dedup();
+    ClusterPlan { name: inputs.config.name.clone(), folder: inputs.folder.clone(), layers, state, findings, refusal }
+}
+
+/// Decides about every layer by itself.
+fn drafts(inputs: &Inputs<'_>, removals_accepted: bool) -> (Vec<Draft>, Vec<Finding>) {
+    let context = Context { inputs, removals_accepted, references: references(inputs.tree) };
+    if let Some(refused) = context.wrong_cluster() {
+        let layers = std::iter::once(Layer::Host).chain(context.committed_tenants().into_iter().map(Layer::Tenant));
+        return (layers.map(|layer| Draft::new(layer, refused.clone())).collect(), Vec::new());
+    }
+    let mut findings = Vec::new();
+    let mut drafts = vec![host::decide(&context)];
+    drafts.extend(tenant::decide_all(&context, &mut findings));
+    (drafts, findings)
+}
+
+/// The inputs, and the questions that several rules ask of them.
+struct Context<'a> {
+    inputs: &'a Inputs<'a>,
+    removals_accepted: bool,
+    /// Every path that some kustomization of the repository names, resolved.
+    references: BTreeSet<String>,
+}
+
+impl<'a> Context<'a> {
+    fn now(&self) -> Timestamp {
+        self.inputs.inventory.observed_at
+    }
+
+    fn memory(&self, layer: &Layer) -> Option<&'a LayerState> {
+        self.inputs.state.layers.get(layer)
+    }
+
+    /// Whether a kustomization of the repository names a folder.
+    fn is_referenced(&self, folder: &RepoPath) -> bool {
+        self.references.contains(folder.as_str())
+    }
+
+    fn layer_folder(&self, layer: &Layer) -> RepoPath {
+        self.inputs.folder.join("manifests").join(&layer.folder())
+    }
+
+    /// The text of a file of ours below a layer's folder.
+    fn committed(&self, layer: &Layer, file: &str) -> Option<&'a str> {
+        let bytes = self.inputs.tree.file(self.layer_folder(layer).join(file).as_str())?;
+        std::str::from_utf8(bytes).ok().filter(|text| text.starts_with(MARK))
+    }
+
+    /// The tenants that have a folder with files of ours.
+    fn committed_tenants(&self) -> Vec<TenantId> {
+        let root = self.inputs.folder.join("manifests").join("tenants");
+        let mut tenants = Vec::new();
+        for (path, entry) in self.inputs.tree.below(root.as_str()) {
+            let mut parts = path.below(root.as_str()).unwrap_or_default().split('/');
+            let (Some(namespace), Some(name), Some(_)) = (parts.next(), parts.next(), parts.next()) else { continue };
+            let (Ok(namespace), Ok(name)) = (Name::parse(namespace), Name::parse(name)) else { continue };
+            let ours = matches!(entry, Entry::File(bytes) if bytes.starts_with(MARK.as_bytes()));
+            let tenant = TenantId { namespace, name };
+            if ours && tenants.last() != Some(&tenant) {
+                tenants.push(tenant);
+            }
+        }
+        tenants
+    }
+
+    /// The refusal for every layer, when the inventory is of another cluster than the settings are for.
+    fn wrong_cluster(&self) -> Option<Decision> {
+        let config = self.inputs.config;
+        let reason = match (&config.uid, &self.inputs.inventory.uid) {
+            (Some(wanted), Observed::Present(found)) if wanted != found => {
+                format!("cluster.yaml is for the cluster with UID {wanted}, and the inventory is of {found}")
+            }
+            _ => match &self.inputs.inventory.cluster {
+                Some(found) if *found != config.name => {
+                    format!("the inventory is of cluster {found}, and this is the folder of {}", config.name)
+                }
+                _ => return None,
+            },
+        };
+        Some(Decision::refuse(
+            Reason::new("WrongCluster", reason).fix("give the inventory of this cluster, or correct spec.access.uid"),
+        ))
+    }
+}
+
+/// The paths that the kustomizations of a repository name, resolved against their folders.
+///
+/// Every word of every such file is taken for a path; a word that is none resolves to something that nobody asks for.
+fn references(tree: &Tree) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (path, entry) in &tree.entries {
+        let Entry::File(bytes) = entry else { continue };
+        let (folder, file) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
+        let Ok(text) = std::str::from_utf8(bytes) else { continue };
+        // Our own lists name folders of ours, but never a component.
+        if matches!(file, "kustomization.yaml" | "kustomization.yml" | "Kustomization") && !text.starts_with(MARK) {
+            let words =
+                text.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ',' | '"' | '\'' | '{' | '}'));
+            found.extend(words.filter(|word| word.contains('/')).filter_map(|word| resolve(folder, word)));
+        }
+    }
+    found
+}
+
+/// `folder/relative` without `.` and `..`; `None` when it leads out of the repository.
+fn resolve(folder: &str, relative: &str) -> Option<String> {
+    let mut parts: Vec<_> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in relative.split('/') {
+        match part {
+            "" | "." => (),
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}

@@ -1,0 +1,428 @@
+//! The host layer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    dns::{claims, ouroboros, policy::Owner},
+    model::{
+        cluster::{
+            Enabled, Engine, HostDelivery, IngressConfig, OuroborosMode, PackageSourceChoice, Platform,
+            Records as RecordsForm,
+        },
+        finding::{Finding, Severity},
+        hostname::Hostname,
+        inventory::IngressObject,
+        layer::Layer,
+        observed::Observed,
+    },
+    plan::{
+        Context, Draft, PlatformFacts,
+        decision::{Decision, Reason},
+        leaving,
+        pinned::Pinned,
+        records::{self, Recorded},
+        release::{COZY_NAMESPACE, Chart, Form, GENERIC_NAMESPACE, PLATFORM_PACKAGE, Records, Release, TwoStep},
+        values::ChartValues,
+    },
+    platform::{
+        host::{Target, emits, proxy_target},
+        leaves::shared_leaves,
+        values::PlatformValues,
+    },
+};
+
+/// What both platforms have in common: the ingress controller that the proxy stands before.
+struct Site<'a> {
+    class: &'a str,
+    target: Target,
+    /// Written into records; on the host of cozystack the controller finds it out by itself.
+    cluster_domain: &'a str,
+    namespace: &'static str,
+}
+
+/// The platform's default for `networking.clusterDomain`.
+const DEFAULT_DOMAIN: &str = "cozy.local";
+
+/// Decides about the host.
+pub(super) fn decide(context: &Context<'_>) -> Draft {
+    match (context.inputs.platform, &context.inputs.config.platform) {
+        (PlatformFacts::Unknown(unknown), _) => {
+            Draft::new(Layer::Host, Decision::not_observed("the platform's values", unknown))
+        }
+        (PlatformFacts::Cozystack(values), _) => cozystack(context, values),
+        (PlatformFacts::Generic, Platform::Generic { ingress }) => generic(context, ingress),
+        (PlatformFacts::Generic, Platform::Cozystack { .. }) => {
+            unreachable!("the facts were made for this configuration")
+        }
+    }
+}
+
+fn generic(context: &Context<'_>, ingress: &IngressConfig) -> Draft {
+    let reason = match (context.inputs.config.host.enabled, ingress.proxy_protocol) {
+        (Enabled::No, _) => return leaving::leave(context, Layer::Host, disabled()),
+        (Enabled::Auto, false) => {
+            let reason =
+                Reason::new("ProxyProtocolOff", "the load balancer sends no PROXY headers (ingress.proxyProtocol)");
+            return leaving::leave(context, Layer::Host, reason);
+        }
+        (Enabled::Auto, true) => {
+            Reason::new("ProxyProtocolOn", "the load balancer sends PROXY headers (ingress.proxyProtocol)")
+        }
+        (Enabled::Yes, false) => {
+            return Draft::new(Layer::Host, Decision::hold(proxy_protocol_off("ingress.proxyProtocol")));
+        }
+        (Enabled::Yes, true) => enabled(),
+    };
+    let site = Site {
+        class: ingress.class.as_str(),
+        target: Target {
+            namespace: ingress.service_namespace.to_string(),
+            service_name: ingress.service_name.to_string(),
+        },
+        cluster_domain: &ingress.cluster_domain,
+        namespace: GENERIC_NAMESPACE,
+    };
+    let mut findings = Vec::new();
+    if let Some(hold) = other_owner(context, GENERIC_NAMESPACE, &mut findings) {
+        return Draft { findings, ..Draft::new(Layer::Host, hold) };
+    }
+    deliver(context, reason, HostDelivery::HelmRelease, &site, findings)
+}
+
+fn cozystack(context: &Context<'_>, values: &PlatformValues) -> Draft {
+    let mut findings = Vec::new();
+    let live = match &context.inputs.inventory.packages {
+        Observed::Present(packages) => packages.contains_key(PLATFORM_PACKAGE),
+        Observed::Absent | Observed::Unknown(_) => false,
+    };
+    let emission = emits(values, live);
+    if let Err(guard) = &emission {
+        findings.push(guard.finding("Package/cozystack.cozystack-platform"));
+    }
+    let decided = match wanted(context, values) {
+        Err(Unwanted::Leave(reason)) => leaving::leave(context, Layer::Host, reason),
+        Err(Unwanted::Hold(reason)) => Draft::new(Layer::Host, Decision::hold(reason)),
+        Ok(reason) => {
+            let emitted = emission.as_ref().ok().and_then(|emission| emission.packages.get(PLATFORM_PACKAGE));
+            match delivery(context, values, emitted.is_some()) {
+                Err(reason) => Draft::new(Layer::Host, Decision::hold(reason)),
+                Ok(delivery) => {
+                    let site = Site {
+                        class: values.ingress_class(),
+                        target: proxy_target(values),
+                        cluster_domain: values.cluster_domain().unwrap_or(DEFAULT_DOMAIN),
+                        namespace: COZY_NAMESPACE,
+                    };
+                    let draft = deliver(context, reason, delivery, &site, Vec::new());
+                    match emitted.and_then(|package| shared_leaf(&draft, &package.spec)) {
+                        Some(reason) => Draft::new(Layer::Host, Decision::hold(reason)),
+                        None => draft,
+                    }
+                }
+            }
+        }
+    };
+    findings.extend(decided.findings);
+    Draft { findings, ..decided }
+}
+
+enum Unwanted {
+    Leave(Reason),
+    Hold(Reason),
+}
+
+/// Whether the host layer is wanted and can work at all on this platform.
+fn wanted(context: &Context<'_>, values: &PlatformValues) -> Result<Reason, Unwanted> {
+    let reason = match (context.inputs.config.host.enabled, values.proxy_protocol()) {
+        (Enabled::No, _) => return Err(Unwanted::Leave(disabled())),
+        (Enabled::Auto, false) => {
+            let message = "the platform's load balancer sends no PROXY headers (publishing.proxyProtocol)";
+            return Err(Unwanted::Leave(Reason::new("ProxyProtocolOff", message)));
+        }
+        (Enabled::Yes, false) => return Err(Unwanted::Hold(proxy_protocol_off("publishing.proxyProtocol"))),
+        (Enabled::Auto, true) => Reason::new(
+            "ProxyProtocolOn",
+            "the platform's load balancer sends PROXY headers (publishing.proxyProtocol)",
+        ),
+        (Enabled::Yes, true) => enabled(),
+    };
+    let capabilities = values.capabilities();
+    if !capabilities.host_nginx_accepts_proxy {
+        let message = format!(
+            "cozystack {} drops publishing.proxyProtocol on its way to the host's ingress controller (the component \
+             ingress-system is never installed), so the controller refuses the PROXY header that the proxy would send",
+            capabilities.version
+        );
+        return Err(Unwanted::Hold(
+            Reason::new("ProxyProtocolUnsupportedByPlatform", message).fix("upgrade the platform to v1.5.0 or later"),
+        ));
+    }
+    if !values.nginx_expects_proxy() {
+        let message = "publishing.proxyProtocol is neither true nor false: the platform installs the proxy, and does not \
+                       tell the ingress controller to accept PROXY headers";
+        return Err(Unwanted::Hold(
+            Reason::new("ProxyProtocolAmbiguous", message).fix("write publishing.proxyProtocol: true"),
+        ));
+    }
+    if values.gateway_enabled() {
+        let message = "gateway.enabled is on: the platform's host names move from Ingresses to the Gateway API, and the \
+                       ingress controller behind the proxy no longer serves them";
+        return Err(Unwanted::Hold(
+            Reason::new("GatewayMode", message)
+                .fix("set host.enabled: false in cluster.yaml, or gateway.enabled: false"),
+        ));
+    }
+    Ok(reason)
+}
+
+/// How the fix reaches a cozystack host without a second writer.
+fn delivery(context: &Context<'_>, values: &PlatformValues, is_emitted: bool) -> Result<HostDelivery, Reason> {
+    let has_system = values.system_enabled();
+    let automatic = if !has_system || !values.capabilities().host_overlay {
+        HostDelivery::HelmRelease
+    } else {
+        HostDelivery::Overlay
+    };
+    let delivery = context.inputs.config.host.delivery.unwrap_or(automatic);
+    match delivery {
+        HostDelivery::Overlay if is_emitted => Ok(delivery),
+        HostDelivery::Overlay if !has_system => Err(Reason::new(
+            "PlatformEmitsNothing",
+            "without its system bundle (variant isp-hosted) the platform emits no Package/cozystack.ouroboros to lay over",
+        )
+        .fix("set host.delivery: helmRelease in cluster.yaml")),
+        HostDelivery::Overlay => Err(Reason::new(
+            "PackageDisabledOnPlatform",
+            "the platform's bundles.disabledPackages names cozystack.ouroboros, so there is no Package to lay over",
+        )
+        .fix("set host.delivery: package in cluster.yaml to take the whole Package over, or host.enabled: false")),
+        HostDelivery::Package { .. } if is_emitted => Err(Reason::new(
+            "OwnedByPlatform",
+            "the platform emits Package/cozystack.ouroboros itself, and two writers of one Package undo each other",
+        )
+        .fix("add to the platform's values: bundles.disabledPackages: [cozystack.ouroboros]")),
+        HostDelivery::Package { source: PackageSourceChoice::Platform } if !has_system => Err(Reason::new(
+            "PlatformPackageUnusable",
+            "without the system bundle (variant isp-hosted) the packages that cozystack.ouroboros depends on are not installed",
+        )
+        .fix("set host.delivery: helmRelease in cluster.yaml")),
+        HostDelivery::Package { .. } => Ok(delivery),
+        HostDelivery::HelmRelease if is_emitted => Err(Reason::new(
+            "OwnedByPlatform",
+            "the platform's own Package/cozystack.ouroboros already installs the release ouroboros in cozy-ouroboros",
+        )
+        .fix("set host.delivery: overlay in cluster.yaml")),
+        HostDelivery::HelmRelease => match other_owner(context, COZY_NAMESPACE, &mut Vec::new()) {
+            Some(Decision::Hold { reason, .. }) => Err(reason),
+            _ => Ok(delivery),
+        },
+    }
+}
+
+/// A HelmRelease of somebody else that installs what ours would install.
+fn other_owner(context: &Context<'_>, namespace: &str, findings: &mut Vec<Finding>) -> Option<Decision> {
+    let releases = match &context.inputs.inventory.helm_releases {
+        Observed::Present(releases) => releases,
+        Observed::Absent => return None,
+        Observed::Unknown(unknown) => {
+            findings.push(Finding {
+                severity: Severity::Info,
+                rule: "OwnersNotChecked",
+                subject: "HelmRelease".to_owned(),
+                message: format!(
+                    "whether another HelmRelease installs ouroboros in {namespace} was not looked at: {}",
+                    unknown.message
+                ),
+                fix: Some("give an inventory with the cluster's HelmReleases".to_owned()),
+            });
+            return None;
+        }
+    };
+    let other = releases.iter().find(|release| {
+        release.kubeconfig_secret.is_none()
+            && release.release_name == "ouroboros"
+            && release.storage_namespace == namespace
+            && release.labels.get("app.kubernetes.io/managed-by").map(String::as_str) != Some("bobbypin")
+    })?;
+    let name = format!("HelmRelease/{}/{}", other.meta.namespace, other.meta.name);
+    Some(Decision::hold(
+        Reason::new("OwnedByHelmRelease", format!("{name} already installs the release ouroboros in {namespace}"))
+            .fix(format!("remove {name}, or set host.enabled: false in cluster.yaml")),
+    ))
+}
+
+/// Makes the release, whatever the platform.
+fn deliver(
+    context: &Context<'_>,
+    reason: Reason,
+    delivery: HostDelivery,
+    site: &Site<'_>,
+    mut findings: Vec<Finding>,
+) -> Draft {
+    let config = context.inputs.config;
+    let hold = |decision| Draft::new(Layer::Host, decision);
+    let pinned = match Pinned::resolve(context.inputs.pins, &config.pins, context.now()) {
+        Ok(pinned) => pinned,
+        Err(reason) => return hold(Decision::hold(reason)),
+    };
+    let ingresses = match (&context.inputs.inventory.host.ingresses, config.host.engine) {
+        (Observed::Present(ingresses), _) => ingresses.as_slice(),
+        (Observed::Unknown(unknown), Engine::Static(_)) => {
+            return hold(Decision::not_observed("the host's Ingresses", unknown));
+        }
+        (Observed::Unknown(_) | Observed::Absent, _) => &[],
+    };
+    findings.extend(ingress_findings(ingresses, site.class));
+    let values = chart_values(context, delivery, site);
+    let form = match delivery {
+        HostDelivery::Overlay => Form::Overlay { values: values.wrapped(&pinned) },
+        HostDelivery::Package { source: PackageSourceChoice::Platform } => {
+            Form::Package { values: values.wrapped(&pinned) }
+        }
+        HostDelivery::Package { source: PackageSourceChoice::Own } => {
+            Form::OwnPackage { values: values.upstream(&pinned), chart: Chart::from(&pinned.chart) }
+        }
+        HostDelivery::HelmRelease => Form::HelmRelease {
+            namespace: site.namespace,
+            chart: Chart::from(&pinned.chart),
+            values: values.upstream(&pinned),
+        },
+    };
+    let mut release = Release { form, engine: config.host.engine, records: None };
+    let recorded = match config.host.engine {
+        Engine::Ouroboros(_) => None,
+        Engine::Static(RecordsForm::RewriteSnippet) => {
+            if let Some(obstacle) = records::import_obstacle(&context.inputs.inventory.host, false) {
+                return hold(obstacle);
+            }
+            Some(recorded(context, ingresses, site))
+        }
+        Engine::Static(form) => return hold(Decision::hold(records::form_unavailable(form))),
+    };
+    let Some(recorded) = recorded else {
+        let mut draft = leaving::deliver(context, Layer::Host, reason, release);
+        draft.hosts = predicted(claims::of_ingresses(ingresses, Some(site.class)));
+        draft.findings = findings;
+        return draft;
+    };
+    release.records = Some(Records {
+        hosts: recorded.hosts.keys().cloned().collect(),
+        target: ouroboros::proxy_name(site.namespace, site.cluster_domain),
+        carrier: None,
+    });
+    findings.extend(recorded.findings);
+    let mut draft = leaving::deliver(context, Layer::Host, reason, release);
+    draft.hosts = recorded.hosts.into_iter().map(|(host, owner)| (host.to_string(), owner)).collect();
+    draft.memory.tombstones = recorded.memory.tombstones;
+    draft.loss = recorded.loss;
+    draft.findings = findings;
+    draft
+}
+
+fn chart_values<'a>(context: &Context<'_>, delivery: HostDelivery, site: &'a Site<'_>) -> ChartValues<'a> {
+    let engine = context.inputs.config.host.engine;
+    let is_overlay = delivery == HostDelivery::Overlay;
+    let mode = match engine {
+        // What the platform's chart has by default is left to it.
+        Engine::Ouroboros(OuroborosMode::Coredns) if is_overlay => None,
+        Engine::Ouroboros(mode) => Some(mode),
+        Engine::Static(_) => None,
+    };
+    ChartValues {
+        engine,
+        mode,
+        ingress_class: Some(site.class),
+        // On cozystack the domain of the host is found at run time, as the platform's own release does.
+        cluster_domain: (site.namespace == GENERIC_NAMESPACE).then_some(site.cluster_domain),
+        target: (!is_overlay).then_some((&site.target.namespace, &site.target.service_name)),
+        gateway_api: None,
+    }
+}
+
+fn recorded(context: &Context<'_>, ingresses: &[IngressObject], site: &Site<'_>) -> Recorded {
+    let committed = records::committed_hosts(context.committed(&Layer::Host, TwoStep::HostRecords.file()));
+    let hostnames = &context.inputs.config.hostnames;
+    let mut policy = records::policy(hostnames, None, [site.cluster_domain.to_owned()]);
+    if let PlatformFacts::Cozystack(values) = context.inputs.platform {
+        // The platform's own Ingresses lie below its host name.
+        policy.system_suffixes.extend(values.root_host().and_then(|host| Hostname::parse(host).ok()));
+    }
+    let claims = claims::of_ingresses(ingresses, Some(site.class));
+    records::decide(context, claims, &policy, &committed, ingresses.is_empty(), context.memory(&Layer::Host))
+}
+
+/// The names that ouroboros will redirect by itself.
+pub(super) fn predicted<'a>(claims: impl Iterator<Item = claims::Claim<'a>>) -> BTreeMap<String, Option<Owner>> {
+    let owner = |claim: claims::Claim<'a>| Owner {
+        kind: claim.kind,
+        namespace: claim.owner.namespace.to_string(),
+        name: claim.owner.name.to_string(),
+    };
+    ouroboros::redirected(claims).into_iter().map(|(name, claim)| (name, Some(owner(claim)))).collect()
+}
+
+/// Hosts that the fix does not reach, with the Ingress.
+fn ingress_findings(ingresses: &[IngressObject], class: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for ingress in ingresses {
+        let subject = format!("Ingress/{}/{}", ingress.meta.namespace, ingress.meta.name);
+        if !claims::is_of_class(ingress, Some(class)) {
+            if !ingress.tls_hosts.is_empty() {
+                findings.push(Finding {
+                    severity: Severity::Info,
+                    rule: "OtherIngressClass",
+                    subject,
+                    message: format!(
+                        "its class is {}, not {class}: its hosts are served by another controller and are not redirected",
+                        ingress.class.as_deref().unwrap_or("not set")
+                    ),
+                    fix: None,
+                });
+            }
+            continue;
+        }
+        let tls: BTreeSet<_> = ingress.tls_hosts.iter().collect();
+        let uncovered: Vec<_> = ingress
+            .rule_hosts
+            .iter()
+            .filter(|host| !tls.contains(host))
+            .map(|host| host.escape_debug().to_string())
+            .collect();
+        if !uncovered.is_empty() {
+            findings.push(Finding {
+                severity: Severity::Warning,
+                rule: "HostWithoutTls",
+                subject,
+                message: format!("no tls section names {}: only TLS hosts are redirected", uncovered.join(", ")),
+                fix: None,
+            });
+        }
+    }
+    findings
+}
+
+/// The proof that an overlay and the platform's own `Package` have no leaf in common.
+fn shared_leaf(draft: &Draft, emitted: &serde_json::Value) -> Option<Reason> {
+    let Decision::Deliver { release, .. } = &draft.decision else { return None };
+    let Form::Overlay { values } = &release.form else { return None };
+    let ours = serde_json::json!({"components": {"ouroboros": {"values": values}}});
+    let shared = shared_leaves(&ours, emitted).into_iter().next()?;
+    let message = format!("the platform's own Package sets {shared} too; the two would undo each other");
+    Some(Reason::new("LeafOwnedByPlatform", message))
+}
+
+fn disabled() -> Reason {
+    Reason::new("Disabled", "host.enabled is false in cluster.yaml")
+}
+
+fn enabled() -> Reason {
+    Reason::new("Enabled", "host.enabled is true in cluster.yaml")
+}
+
+fn proxy_protocol_off(key: &str) -> Reason {
+    Reason::new(
+        "ProxyProtocolOff",
+        format!("{key} is off: the ingress controller refuses the PROXY header that the proxy would send"),
+    )
+    .fix(format!("set {key}: true, or host.enabled: auto in cluster.yaml"))
+}

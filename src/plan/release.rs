@@ -1,0 +1,197 @@
+//! What is delivered to a layer: everything that the templates need, and nothing to decide any more.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::{
+    model::{
+        cluster::{Engine, FluxSource, SecretKey},
+        digest::Digest,
+        hostname::Hostname,
+        layer::{Layer, TenantId},
+        tree::RepoPath,
+    },
+    plan::pinned::Reference,
+};
+
+/// The namespace of the proxy on cozystack, on the host and inside tenants.
+pub const COZY_NAMESPACE: &str = "cozy-ouroboros";
+
+/// The namespace of the proxy on every other cluster.
+pub const GENERIC_NAMESPACE: &str = "ouroboros";
+
+/// The platform's Package of the proxy.
+pub const PLATFORM_PACKAGE: &str = "cozystack.ouroboros";
+
+/// The Package of the proxy that has a source of our own.
+pub const OWN_PACKAGE: &str = "bobbypin.ouroboros";
+
+/// What a layer gets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Release {
+    /// What brings the chart.
+    pub form: Form,
+    /// Who writes the records.
+    pub engine: Engine,
+    /// The records that are committed, for the static engine.
+    pub records: Option<Records>,
+}
+
+/// What brings the chart, with everything that this way needs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Form {
+    /// Host: leaves of ours in the platform's own `Package`.
+    Overlay {
+        /// Below `spec.components.ouroboros.values`.
+        values: Value,
+    },
+    /// Host: the whole `Package`, with the platform's `PackageSource` of the same name.
+    Package {
+        /// Below `spec.components.ouroboros.values`.
+        values: Value,
+    },
+    /// Host: the whole `Package`, with a `PackageSource` of ours over the pinned chart.
+    OwnPackage {
+        /// Below `spec.components.ouroboros.values`.
+        values: Value,
+        /// The chart.
+        chart: Chart,
+    },
+    /// Host, or the tenant's own Flux: a namespace, the chart and a `HelmRelease`.
+    HelmRelease {
+        /// Where the proxy runs.
+        namespace: &'static str,
+        /// The chart.
+        chart: Chart,
+        /// `spec.values`.
+        values: Value,
+    },
+    /// Tenant: a `HelmRelease` on the host that installs through a kubeconfig.
+    RemoteHelmRelease(RemoteHelmRelease),
+    /// Tenant: a patch of the tenant's object.
+    Addon {
+        /// `spec.addons`, only our leaves.
+        addons: Value,
+    },
+}
+
+/// A chart at one digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chart {
+    /// The repository, without `oci://`.
+    pub repository: String,
+    /// For people.
+    pub tag: String,
+    /// What Flux pulls.
+    pub digest: Digest,
+}
+
+impl From<&Reference> for Chart {
+    fn from(reference: &Reference) -> Self {
+        Self { repository: reference.repository.clone(), tag: reference.tag.clone(), digest: reference.digest.clone() }
+    }
+}
+
+/// A `HelmRelease` that installs into another cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RemoteHelmRelease {
+    /// The object's name, in the tenant's namespace.
+    pub name: String,
+    /// Which chart.
+    pub chart: RemoteChart,
+    /// The Secret with the tenant's kubeconfig.
+    pub kubeconfig: SecretKey,
+    /// Where the proxy runs, in the tenant.
+    pub namespace: &'static str,
+    /// Whether upgrades are forced: cozystack 1.4 does, and later Flux refuses it.
+    pub force_upgrade: bool,
+    /// Releases of the tenant's namespace that must be ready first.
+    pub depends_on: Vec<String>,
+    /// `spec.values`.
+    pub values: Value,
+}
+
+/// Which chart a release into a tenant uses.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RemoteChart {
+    /// The one that cozystack ships for tenants. It wraps the values.
+    Platform {
+        /// The name of the tenant's own release, `kubernetes-<name>`, which the platform's labels carry.
+        target_cluster: String,
+    },
+    /// The pinned one, through an `OCIRepository` beside the release.
+    Oci(Chart),
+}
+
+/// Committed records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Records {
+    /// The hosts, sorted.
+    pub hosts: Vec<Hostname>,
+    /// What they are rewritten to: absolute.
+    pub target: String,
+    /// How the records reach a tenant cluster; `None` for the host and for a tenant's own Flux, which read them as they
+    /// are.
+    pub carrier: Option<Carrier>,
+}
+
+/// The Flux `Kustomization` that brings plain objects into a tenant cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carrier {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The Secret with its kubeconfig.
+    pub kubeconfig: SecretKey,
+    /// The source that reads this repository.
+    pub source: FluxSource,
+    /// The folder that it applies.
+    pub folder: RepoPath,
+}
+
+/// A thing that Flux leaves behind when its declaration is simply dropped, and that therefore goes in two commits: first
+/// emptied, then, when the cluster was seen without it, dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TwoStep {
+    /// Our leaves in the platform's `Package`.
+    Overlay,
+    /// Our key in the host's `coredns-custom`.
+    HostRecords,
+    /// Our key in the tenant's `coredns-custom`.
+    TenantRecords,
+    /// The component that patches the tenant's object: a kustomization of the user refers to its folder.
+    Addon,
+}
+
+impl TwoStep {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Overlay, Self::HostRecords, Self::TenantRecords, Self::Addon];
+
+    /// The file, below the layer's folder, that holds the thing; in its emptied form it is still there.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Overlay => "overlay.yaml",
+            Self::HostRecords => "coredns-custom.yaml",
+            Self::TenantRecords => "cluster/coredns-custom.yaml",
+            Self::Addon => "addon/kustomization.yaml",
+        }
+    }
+}
+
+impl Release {
+    /// The two-step things that this release declares in a layer.
+    pub fn two_step(&self, layer: &Layer) -> BTreeSet<TwoStep> {
+        let form = match self.form {
+            Form::Overlay { .. } => Some(TwoStep::Overlay),
+            Form::Addon { .. } => Some(TwoStep::Addon),
+            Form::Package { .. } | Form::OwnPackage { .. } | Form::HelmRelease { .. } | Form::RemoteHelmRelease(_) => {
+                None
+            }
+        };
+        let records = self.records.as_ref().map(|_| match layer {
+            Layer::Host => TwoStep::HostRecords,
+            Layer::Tenant(_) => TwoStep::TenantRecords,
+        });
+        form.into_iter().chain(records).collect()
+    }
+}

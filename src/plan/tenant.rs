@@ -1,0 +1,517 @@
+//! The tenant layers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::{
+    dns::{claims, ouroboros, policy::Owner},
+    model::{
+        cluster::{
+            Enabled, Engine, IngressConfig, OuroborosMode, Records as RecordsForm, SecretKey, TenantConfig,
+            TenantDelivery,
+        },
+        finding::{Finding, Severity},
+        inventory::{ClusterInventory, TenantObject},
+        layer::{Layer, TenantId},
+        name::Name,
+        observed::{Observed, Unknown},
+    },
+    plan::{
+        Context, Draft, PlatformFacts,
+        decision::{Decision, Reason},
+        host::predicted,
+        leaving,
+        pinned::Pinned,
+        records::{self, Recorded},
+        release::{
+            COZY_NAMESPACE, Carrier, Chart, Form, GENERIC_NAMESPACE, Records, Release, RemoteChart, RemoteHelmRelease,
+            TwoStep,
+        },
+        removal::Loss,
+        values::ChartValues,
+    },
+    platform::{
+        addons::{CorednsServers, TenantAddons},
+        helm,
+        problem::PlatformProblem,
+        tenant::{addon_emits, release_name},
+        tenant_findings::tenant_findings,
+        values::PlatformValues,
+    },
+};
+
+/// The domain that the DNS of a cozystack tenant serves, in every version.
+const TENANT_DOMAIN: &str = "cluster.local";
+
+/// Decides about every tenant that is listed, seen or committed.
+pub(super) fn decide_all(context: &Context<'_>, findings: &mut Vec<Finding>) -> Vec<Draft> {
+    let config = &context.inputs.config.tenants;
+    let mut tenants: BTreeSet<TenantId> = config.listed.keys().cloned().collect();
+    tenants.extend(context.committed_tenants());
+    let is_cozystack = !matches!(context.inputs.platform, PlatformFacts::Generic);
+    if is_cozystack && config.discover {
+        match &context.inputs.inventory.tenants {
+            Observed::Present(seen) => tenants.extend(seen.keys().cloned()),
+            Observed::Absent => (),
+            Observed::Unknown(unknown) => findings.push(Finding {
+                severity: Severity::Info,
+                rule: "TenantsNotObserved",
+                subject: "Kubernetes.apps.cozystack.io".to_owned(),
+                message: format!("tenants were not looked for: {}", unknown.message),
+                fix: Some("give an inventory with the cluster's tenants".to_owned()),
+            }),
+        }
+    }
+    tenants.into_iter().map(|tenant| decide(context, tenant)).collect()
+}
+
+fn decide(context: &Context<'_>, tenant: TenantId) -> Draft {
+    let config = &context.inputs.config.tenants;
+    let layer = Layer::Tenant(tenant.clone());
+    let wanted = config.listed.get(&tenant).or_else(|| config.discover.then_some(&config.defaults));
+    let not_listed =
+        || Reason::new("NotListed", "the tenant is not listed in cluster.yaml and tenants.discover is off");
+    match context.inputs.platform {
+        PlatformFacts::Unknown(unknown) => Draft::new(layer, Decision::not_observed("the platform's values", unknown)),
+        PlatformFacts::Generic => match config.listed.get(&tenant) {
+            Some(wanted @ TenantConfig { ingress: Some(ingress), .. }) => generic(context, &tenant, wanted, ingress),
+            _ => leaving::leave(context, layer, not_listed()),
+        },
+        PlatformFacts::Cozystack(values) => match (&context.inputs.inventory.tenants, wanted) {
+            (Observed::Unknown(unknown), _) => {
+                Draft::new(layer, Decision::not_observed("the list of tenants", unknown))
+            }
+            (_, None) => leaving::leave(context, layer, not_listed()),
+            (Observed::Absent, Some(_)) => gone(context, layer, true),
+            (Observed::Present(seen), Some(wanted)) => match seen.get(&tenant) {
+                Some(object) => cozystack(context, values, &tenant, wanted, object),
+                None => gone(context, layer, seen.is_empty()),
+            },
+        },
+    }
+}
+
+/// A tenant that a complete list does not show any more.
+fn gone(context: &Context<'_>, layer: Layer, nothing_seen: bool) -> Draft {
+    let reason = Reason::new("TenantGone", "the inventory shows no such tenant");
+    let committed = context.inputs.tree.below(context.layer_folder(&layer).as_str()).next().is_some();
+    if !committed {
+        return Draft::new(layer, Decision::Remove { reason, withdraw: BTreeSet::new() });
+    }
+    let since = context.memory(&layer).and_then(|memory| memory.leaving).unwrap_or(context.now());
+    let hosts = records::committed_hosts(context.committed(&layer, TwoStep::TenantRecords.file()));
+    let mut loss = Loss::of_tenant(hosts.iter().map(ToString::to_string));
+    loss.is_total = nothing_seen && !context.removals_accepted;
+    let mut draft = if records::is_confirmed(context, since) {
+        // With the tenant went its ConfigMap; only a component that a kustomization still names must stay.
+        let is_named = context.committed(&layer, TwoStep::Addon.file()).is_some()
+            && context.is_referenced(&context.layer_folder(&layer).join("addon"));
+        let withdraw = is_named.then_some(TwoStep::Addon).into_iter().collect();
+        Draft::new(layer, Decision::Remove { reason, withdraw })
+    } else {
+        let message = format!("the inventory shows no such tenant since {since}; its files go when that is confirmed");
+        Draft::new(layer, Decision::hold(Reason::new("TenantGoneUnconfirmed", message)))
+    };
+    draft.memory.leaving = Some(since);
+    draft.loss = loss;
+    draft
+}
+
+fn generic(context: &Context<'_>, tenant: &TenantId, config: &TenantConfig, ingress: &IngressConfig) -> Draft {
+    let layer = Layer::Tenant(tenant.clone());
+    let says = config.proxy_protocol || ingress.proxy_protocol;
+    let reason = match (config.enabled, says) {
+        (Enabled::No, _) => return leaving::leave(context, layer, disabled()),
+        (Enabled::Auto, false) => return leaving::leave(context, layer, not_needed()),
+        (Enabled::Yes, false) => return Draft::new(layer, Decision::hold(proxy_protocol_not_accepted(tenant))),
+        (Enabled::Auto | Enabled::Yes, true) => {
+            Reason::new("ProxyProtocolOn", "the tenant's entry in cluster.yaml says that PROXY headers are sent")
+        }
+    };
+    let delivery = match config.delivery.unwrap_or(TenantDelivery::RemoteHelmRelease) {
+        TenantDelivery::Addon => {
+            let message = "there is no platform whose add-on could deliver";
+            return Draft::new(layer, Decision::hold(Reason::new("NoAddon", message)));
+        }
+        delivery => delivery,
+    };
+    let site = Site {
+        namespace: GENERIC_NAMESPACE,
+        class: Some(ingress.class.as_str()),
+        target: Some((ingress.service_namespace.as_str(), ingress.service_name.as_str())),
+        cluster_domain: &ingress.cluster_domain,
+        gateway_api: None,
+        imports_overrides: false,
+    };
+    deliver(context, tenant, config, reason, &site, Vec::new(), |pinned, values| {
+        let values = values.upstream(pinned);
+        let chart = Chart::from(&pinned.chart);
+        match delivery {
+            TenantDelivery::OwnFlux => Form::HelmRelease { namespace: GENERIC_NAMESPACE, chart, values },
+            TenantDelivery::RemoteHelmRelease | TenantDelivery::Addon => Form::RemoteHelmRelease(RemoteHelmRelease {
+                name: format!("{}-ouroboros", tenant.name),
+                chart: RemoteChart::Oci(chart),
+                kubeconfig: kubeconfig(tenant, config),
+                namespace: GENERIC_NAMESPACE,
+                force_upgrade: false,
+                depends_on: Vec::new(),
+                values,
+            }),
+        }
+    })
+}
+
+fn cozystack(
+    context: &Context<'_>,
+    values: &PlatformValues,
+    tenant: &TenantId,
+    config: &TenantConfig,
+    object: &TenantObject,
+) -> Draft {
+    let layer = Layer::Tenant(tenant.clone());
+    let addons = match TenantAddons::new(object.addons.clone()) {
+        Ok(addons) => addons,
+        Err(problems) => return Draft::new(layer, Decision::hold(unlawful(&problems))),
+    };
+    let capabilities = values.capabilities();
+    let automatic =
+        if capabilities.tenant_addon_by_default { TenantDelivery::Addon } else { TenantDelivery::RemoteHelmRelease };
+    let delivery = config.delivery.unwrap_or(automatic);
+    let findings = tenant_findings(tenant, &addons);
+    let with_findings = |draft: Draft| Draft { findings: findings.clone(), ..draft };
+
+    let asks = Asks::of(context, &layer, config, &addons);
+    let reason = match (config.enabled, asks.proxy_protocol, asks.addon) {
+        (Enabled::No, ..) => return with_findings(leaving::leave(context, layer, disabled())),
+        (Enabled::Auto, false, false) => return with_findings(leaving::leave(context, layer, not_needed())),
+        (Enabled::Yes, false, false) => {
+            return with_findings(Draft::new(layer, Decision::hold(proxy_protocol_not_accepted(tenant))));
+        }
+        (_, true, _) => Reason::new("ProxyProtocolOn", "the tenant's ingress controller accepts PROXY headers"),
+        (_, false, true) => Reason::new("AddonEnabled", "the tenant's own object has the add-on ouroboros on"),
+    };
+    if let Some(obstacle) = owner_obstacle(context, tenant, delivery, &asks, &addons) {
+        return with_findings(Draft::new(layer, obstacle));
+    }
+    if !addons.ingress_nginx_enabled() && delivery != TenantDelivery::Addon {
+        let message = "the tenant's add-on ingressNginx is off: there is no ingress controller to send to";
+        let reason = Reason::new("IngressControllerMissing", message).fix("set spec.addons.ingressNginx.enabled: true");
+        return with_findings(Draft::new(layer, Decision::hold(reason)));
+    }
+    let release_name = release_name(tenant);
+    let site = Site {
+        namespace: COZY_NAMESPACE,
+        class: None,
+        target: None,
+        cluster_domain: TENANT_DOMAIN,
+        gateway_api: Some(addons.gateway_api_enabled()),
+        imports_overrides: matches!(
+            addons.coredns_servers(),
+            CorednsServers::Platform | CorednsServers::Replaced { imports: true, .. }
+        ),
+    };
+    let draft = deliver(context, tenant, config, reason, &site, Vec::new(), |pinned, chart_values| match delivery {
+        TenantDelivery::Addon => Form::Addon { addons: addon_patch(config, pinned) },
+        TenantDelivery::OwnFlux => Form::HelmRelease {
+            namespace: COZY_NAMESPACE,
+            chart: Chart::from(&pinned.chart),
+            values: ChartValues {
+                target: Some(("cozy-ingress-nginx", "ingress-nginx-controller")),
+                ..chart_values.clone()
+            }
+            .upstream(pinned),
+        },
+        TenantDelivery::RemoteHelmRelease => {
+            let mut depends_on = vec!["cilium", "coredns", "ingress-nginx"];
+            depends_on.extend(addons.gateway_api_enabled().then_some("gateway-api-crds"));
+            Form::RemoteHelmRelease(RemoteHelmRelease {
+                name: format!("{release_name}-ouroboros"),
+                chart: RemoteChart::Platform { target_cluster: release_name.clone() },
+                kubeconfig: kubeconfig(tenant, config),
+                namespace: COZY_NAMESPACE,
+                force_upgrade: capabilities.tenant_release_forces_upgrade,
+                depends_on: depends_on.into_iter().map(|part| format!("{release_name}-{part}")).collect(),
+                values: chart_values.wrapped(pinned),
+            })
+        }
+    });
+    let draft = match guard(values, tenant, object, &draft) {
+        Some(hold) => Draft { findings: draft.findings, ..Draft::new(layer, hold) },
+        None => draft,
+    };
+    let mut all = findings.clone();
+    all.extend(draft.findings);
+    all.extend(unreferenced(context, &draft.layer, &draft.decision));
+    Draft { findings: all, ..draft }
+}
+
+/// What the tenant asks for, without what our own committed patch of its object says.
+struct Asks {
+    proxy_protocol: bool,
+    addon: bool,
+}
+
+impl Asks {
+    fn of(context: &Context<'_>, layer: &Layer, config: &TenantConfig, addons: &TenantAddons) -> Self {
+        let patch = context.committed(layer, "addon/kubernetes.yaml");
+        let is_ours = |key: &str| patch.is_some_and(|text| text.contains(key));
+        Self {
+            proxy_protocol: config.proxy_protocol || (addons.uses_proxy_protocol() && !is_ours("use-proxy-protocol")),
+            addon: addons.ouroboros_enabled() && !is_ours("ouroboros"),
+        }
+    }
+}
+
+/// Somebody else who already installs the proxy in the tenant.
+fn owner_obstacle(
+    context: &Context<'_>,
+    tenant: &TenantId,
+    delivery: TenantDelivery,
+    asks: &Asks,
+    addons: &TenantAddons,
+) -> Option<Decision> {
+    if delivery == TenantDelivery::Addon {
+        return None;
+    }
+    // Our own patch may have switched the add-on on; then it is for the change of delivery to switch it off again.
+    let is_ours = addons.ouroboros_enabled() && !asks.addon;
+    if addons.ouroboros_enabled() && !is_ours {
+        return Some(Decision::hold(
+            Reason::new("OwnedByPlatformAddon", "the platform's add-on ouroboros is on in the tenant's own object")
+                .fix(
+                    "set spec.addons.ouroboros.enabled: false there, or delivery: addon for the tenant in cluster.yaml",
+                ),
+        ));
+    }
+    let Observed::Present(releases) = &context.inputs.inventory.helm_releases else { return None };
+    let kubeconfig = format!("{}-admin-kubeconfig", release_name(tenant));
+    let other = releases.iter().find(|release| {
+        *release.meta.namespace == *tenant.namespace.as_str()
+            && release.kubeconfig_secret.as_deref() == Some(&kubeconfig)
+            && release.release_name == "ouroboros"
+            && release.storage_namespace == COZY_NAMESPACE
+            && release.labels.get("app.kubernetes.io/managed-by").map(String::as_str) != Some("bobbypin")
+    })?;
+    let name = format!("HelmRelease/{}/{}", other.meta.namespace, other.meta.name);
+    Some(Decision::hold(
+        Reason::new("OwnedByHelmRelease", format!("{name} already installs the release ouroboros in the tenant"))
+            .fix(format!("remove {name}, or list the tenant with enabled: false in cluster.yaml")),
+    ))
+}
+
+/// Our leaves of the tenant's object.
+fn addon_patch(config: &TenantConfig, pinned: &Pinned) -> Value {
+    let values = ChartValues {
+        engine: config.engine,
+        mode: match config.engine {
+            // What the platform's add-on has by default is left to it.
+            Engine::Ouroboros(OuroborosMode::CorednsImport) | Engine::Static(_) => None,
+            Engine::Ouroboros(mode) => Some(mode),
+        },
+        ingress_class: None,
+        cluster_domain: None,
+        target: None,
+        gateway_api: None,
+    };
+    let mut addons = json!({"ouroboros": {"enabled": true, "valuesOverride": values.wrapped(pinned)}});
+    if config.proxy_protocol {
+        let mut nginx =
+            json!({"enable-real-ip": "true", "real-ip-header": "proxy_protocol", "use-proxy-protocol": "true"});
+        if !config.real_ip_cidrs.is_empty() {
+            nginx["proxy-real-ip-cidr"] = json!(config.real_ip_cidrs.join(","));
+        }
+        addons["ingressNginx"] = json!({"valuesOverride": {"ingress-nginx": {"controller": {"config": nginx}}}});
+    }
+    addons
+}
+
+/// What would stop the platform's render of the tenant with our patch applied, found before it is committed.
+fn guard(values: &PlatformValues, tenant: &TenantId, object: &TenantObject, draft: &Draft) -> Option<Decision> {
+    let Decision::Deliver { release, .. } = &draft.decision else { return None };
+    let Form::Addon { addons } = &release.form else { return None };
+    let mut patched = object.addons.clone();
+    helm::merge_overwrite(&mut patched, addons);
+    let patched = match TenantAddons::new(patched) {
+        Ok(patched) => patched,
+        Err(problems) => return Some(Decision::hold(unlawful(&problems))),
+    };
+    // Whether the tenant's store and its own release exist does not matter to the guards.
+    let guard = addon_emits(values.capabilities(), tenant, &patched, "tenant-root", true).err()?;
+    let Finding { rule, message, fix, .. } = guard.finding(format!("Kubernetes/{tenant}"));
+    Some(Decision::hold(Reason { code: rule, message, fix }))
+}
+
+/// A component that no kustomization names has no effect.
+fn unreferenced(context: &Context<'_>, layer: &Layer, decision: &Decision) -> Option<Finding> {
+    let Decision::Deliver { release, .. } = decision else { return None };
+    let Form::Addon { .. } = &release.form else { return None };
+    let folder = context.layer_folder(layer).join("addon");
+    (!context.is_referenced(&folder)).then(|| Finding {
+        severity: Severity::Warning,
+        rule: "ComponentNotReferenced",
+        subject: folder.to_string(),
+        message: "no kustomization in the repository names this component, so the tenant's object is not patched".to_owned(),
+        fix: Some(format!(
+            "in the kustomization.yaml that lists the tenant's Kubernetes object add: components: [<path from there>/{folder}]"
+        )),
+    })
+}
+
+/// Where the proxy runs in a tenant.
+struct Site<'a> {
+    namespace: &'static str,
+    class: Option<&'a str>,
+    target: Option<(&'a str, &'a str)>,
+    cluster_domain: &'a str,
+    gateway_api: Option<bool>,
+    /// Whether the platform itself keeps the import line of the tenant's Corefile.
+    imports_overrides: bool,
+}
+
+/// Makes the release, whatever the platform and the delivery.
+fn deliver(
+    context: &Context<'_>,
+    tenant: &TenantId,
+    config: &TenantConfig,
+    reason: Reason,
+    site: &Site<'_>,
+    mut findings: Vec<Finding>,
+    form: impl FnOnce(&Pinned, &ChartValues<'_>) -> Form,
+) -> Draft {
+    let layer = Layer::Tenant(tenant.clone());
+    let pinned = match Pinned::resolve(context.inputs.pins, &context.inputs.config.pins, context.now()) {
+        Ok(pinned) => pinned,
+        Err(reason) => return Draft::new(layer, Decision::hold(reason)),
+    };
+    let cluster = context.inputs.inventory.tenant_clusters.get(tenant);
+    let values = ChartValues {
+        engine: config.engine,
+        mode: match config.engine {
+            Engine::Ouroboros(mode) => Some(mode),
+            Engine::Static(_) => None,
+        },
+        ingress_class: site.class,
+        cluster_domain: Some(site.cluster_domain),
+        target: site.target,
+        gateway_api: site.gateway_api,
+    };
+    let mut release = Release { form: form(&pinned, &values), engine: config.engine, records: None };
+    let recorded = match config.engine {
+        Engine::Ouroboros(_) => {
+            let mut draft = leaving::deliver(context, layer, reason, release);
+            draft.hosts = cluster.map(|cluster| predicted_hosts(cluster, site)).unwrap_or_default();
+            draft.findings = findings;
+            return draft;
+        }
+        Engine::Static(RecordsForm::RewriteSnippet) => recorded(context, tenant, cluster, site),
+        Engine::Static(form) => Err(Decision::hold(records::form_unavailable(form))),
+    };
+    let recorded = match recorded {
+        Ok(recorded) => recorded,
+        Err(hold) => return Draft::new(layer, hold),
+    };
+    let carrier = carrier(context, &layer, tenant, config, &release.form);
+    release.records = Some(Records {
+        hosts: recorded.hosts.keys().cloned().collect(),
+        target: ouroboros::proxy_name(site.namespace, site.cluster_domain),
+        carrier,
+    });
+    findings.extend(recorded.findings);
+    let mut draft = leaving::deliver(context, layer, reason, release);
+    draft.hosts = recorded.hosts.into_iter().map(|(host, owner)| (host.to_string(), owner)).collect();
+    draft.memory.tombstones = recorded.memory.tombstones;
+    draft.loss = recorded.loss;
+    draft.findings = findings;
+    draft
+}
+
+/// The records of a tenant, or why they cannot be decided.
+fn recorded(
+    context: &Context<'_>,
+    tenant: &TenantId,
+    cluster: Option<&ClusterInventory>,
+    site: &Site<'_>,
+) -> Result<Recorded, Decision> {
+    let what = "the tenant's Ingresses";
+    let cluster = cluster.ok_or_else(|| Decision::not_observed(what, &Unknown::not_collected()))?;
+    let ingresses = match &cluster.ingresses {
+        Observed::Present(ingresses) => ingresses.as_slice(),
+        Observed::Unknown(unknown) => return Err(Decision::not_observed(what, unknown)),
+        Observed::Absent => &[],
+    };
+    if let Some(obstacle) = records::import_obstacle(cluster, site.imports_overrides) {
+        return Err(obstacle);
+    }
+    let layer = Layer::Tenant(tenant.clone());
+    let committed = records::committed_hosts(context.committed(&layer, TwoStep::TenantRecords.file()));
+    let hostnames = &context.inputs.config.hostnames;
+    let policy = records::policy(hostnames, Some(tenant.namespace.as_str()), [site.cluster_domain.to_owned()]);
+    let claims = claims::of_ingresses(ingresses, site.class);
+    Ok(records::decide(context, claims, &policy, &committed, ingresses.is_empty(), context.memory(&layer)))
+}
+
+/// How committed records get into the tenant cluster; `None` when its own Flux reads them.
+fn carrier(
+    context: &Context<'_>,
+    layer: &Layer,
+    tenant: &TenantId,
+    config: &TenantConfig,
+    form: &Form,
+) -> Option<Carrier> {
+    if let Form::HelmRelease { .. } = form {
+        return None;
+    }
+    Some(Carrier {
+        tenant: tenant.clone(),
+        kubeconfig: kubeconfig(tenant, config),
+        source: context.inputs.config.flux_source.clone(),
+        folder: context.layer_folder(layer).join("cluster"),
+    })
+}
+
+/// The Secret with the tenant's kubeconfig: as configured, else the one that cozystack makes.
+fn kubeconfig(tenant: &TenantId, config: &TenantConfig) -> SecretKey {
+    config.kubeconfig.clone().unwrap_or_else(|| SecretKey {
+        name: Name::parse(&format!("{}-admin-kubeconfig", release_name(tenant))).expect("a name with a lawful suffix"),
+        key: "super-admin.svc".to_owned(),
+    })
+}
+
+/// A tenant's object that the platform itself would refuse.
+fn unlawful(problems: &[PlatformProblem]) -> Reason {
+    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    Reason::new(
+        "TenantObjectInvalid",
+        format!("the platform would refuse the tenant's object: {}", problems.join("; ")),
+    )
+}
+
+fn predicted_hosts(cluster: &ClusterInventory, site: &Site<'_>) -> BTreeMap<String, Option<Owner>> {
+    let ingresses = cluster.ingresses.present().map_or(&[][..], Vec::as_slice);
+    let claimed = claims::of_ingresses(ingresses, site.class);
+    if site.gateway_api != Some(true) {
+        return predicted(claimed);
+    }
+    let gateways = cluster.gateways.present().map_or(&[][..], Vec::as_slice);
+    let routes = cluster.http_routes.present().map_or(&[][..], Vec::as_slice);
+    predicted(claimed.chain(claims::of_gateways(gateways)).chain(claims::of_http_routes(routes)))
+}
+
+fn disabled() -> Reason {
+    Reason::new("Disabled", "the tenant has enabled: false in cluster.yaml")
+}
+
+fn not_needed() -> Reason {
+    Reason::new("NotNeeded", "nothing says that the tenant's load balancer sends PROXY headers")
+}
+
+fn proxy_protocol_not_accepted(tenant: &TenantId) -> Reason {
+    Reason::new(
+        "ProxyProtocolNotAccepted",
+        "the tenant's ingress controller does not accept PROXY headers, so it would refuse what the proxy sends",
+    )
+    .fix(format!(
+        "when the load balancer of {tenant} sends PROXY headers, set proxyProtocol: true in its entry in cluster.yaml"
+    ))
+}
