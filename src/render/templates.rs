@@ -56,7 +56,7 @@ pub(super) trait Template: Serialize {
     fn meaning(&self) -> Meaning;
 }
 
-fn object(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> ObjectId {
+pub(super) fn object(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> ObjectId {
     ObjectId {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
