@@ -257,6 +257,7 @@ mod tests {
             (json!([server(vec![reload()]), server(vec![import(), reload()])]), SnippetImport::Works),
             (json!([server(vec![import()])]), SnippetImport::WithoutReload),
             (json!([server(vec![import()]), server(vec![reload()])]), SnippetImport::WithoutReload),
+            (json!([server(vec![import(), reload()]), server(vec![import()])]), SnippetImport::WithoutReload),
             (json!([server(vec![reload()])]), SnippetImport::Missing),
             (json!([server(vec![other, reload()])]), SnippetImport::Missing),
             (json!([{"zones": []}]), SnippetImport::Missing),

@@ -205,6 +205,10 @@ mod tests {
             sound(json!({"ouroboros": {"image": {"tag": "0.8.1@sha256:00"}, "controller": {"mode": "external-dns"}}})),
             sound(json!({"ouroboros": {"controller": {"gatewayApi": {"enabled": false}}}})),
             json!({"coredns": {"valuesOverride": {"coredns": {"replicaCount": 3}}}}),
+            // The guard stops this one, so nothing else matters.
+            json!({"ouroboros": {"enabled": true}}),
+            json!({"ingressNginx": {"enabled": false, "valuesOverride": {"ingress-nginx": {"controller": {"config":
+                {"use-proxy-protocol": "true", "use-forwarded-headers": "true"}}}}}}),
             json!({"ouroboros": {"enabled": false, "valuesOverride": {"ouroboros": {"controller": {"mode": "coredns"}}}}}),
         ] {
             assert_eq!(rules(&addons), [], "{addons}");

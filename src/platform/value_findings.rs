@@ -155,6 +155,12 @@ mod tests {
             ("v1.6.2", "isp-full", with("proxyProtocol", json!("true")), vec![]),
             ("v1.6.2", "isp-full", with("proxyProtocol", json!("false")), vec![("ProxyProtocolNotTrue", proxy)]),
             ("v1.6.2", "isp-full", with("proxyProtocol", json!(1)), vec![("ProxyProtocolNotTrue", proxy)]),
+            (
+                "v1.4.6",
+                "isp-full",
+                gateway.clone(),
+                vec![("ProxyProtocolUnsupportedByPlatform", proxy), ("UnknownPlatformKey", "gateway")],
+            ),
             ("v1.6.2", "isp-full", gateway, vec![("GatewayModeWithProxyProtocol", "gateway.enabled")]),
             ("v1.6.2", "isp-full", json!({"gateway": {"enabled": true}}), vec![]),
             ("v1.7.0", "isp-full", on(), vec![("UnknownPlatformVersion", "spec.platform.version")]),

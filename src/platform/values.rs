@@ -188,7 +188,7 @@ impl PlatformValues {
     }
 
     /// What was written, without any default.
-    pub fn written(&self) -> &Value {
+    pub(crate) fn written(&self) -> &Value {
         &self.values
     }
 
