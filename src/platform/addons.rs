@@ -22,18 +22,15 @@ pub enum ExposeMethod {
     LoadBalancer,
 }
 
-/// The server blocks of the tenant's CoreDNS.
+/// Whether the tenant's CoreDNS takes in the snippets that are keys of `kube-system/coredns-custom`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CorednsServers {
-    /// Those of the platform, which import the snippets of `coredns-custom` and reload.
-    Platform,
-    /// An override replaces them all.
-    Replaced {
-        /// Whether one of them imports the snippets.
-        imports: bool,
-        /// Whether that one, or with none of them importing any, has the `reload` plugin.
-        reloads: bool,
-    },
+pub enum SnippetImport {
+    /// It does: the platform's server blocks do, and so does an override that repeats what is needed.
+    Works,
+    /// An override replaces the server blocks, and none of them imports the snippets.
+    Missing,
+    /// An override replaces the server blocks, and one imports the snippets but never looks at them again.
+    WithoutReload,
 }
 
 /// The folder where the tenant's CoreDNS sees the keys of `kube-system/coredns-custom` as files.
@@ -90,33 +87,20 @@ impl TenantAddons {
         self.nginx_config("proxy-real-ip-cidr").filter(|text| !text.is_empty())
     }
 
-    /// What the overrides make of the server blocks of the tenant's CoreDNS.
-    pub fn coredns_servers(&self) -> CorednsServers {
+    /// Whether snippets take effect. An override of the list of server blocks replaces all of them: lists are not merged.
+    pub fn snippet_import(&self) -> SnippetImport {
         let Some(servers) = self.at(&["coredns", "valuesOverride", "coredns", "servers"]) else {
-            return CorednsServers::Platform;
+            return SnippetImport::Works;
         };
-        let servers: Vec<&Vec<Value>> = servers
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|server| server.get("plugins").and_then(Value::as_array))
-            .collect();
-        let is_plugin = |plugin: &Value, name: &str| plugin["name"].as_str() == Some(name);
-        let imports = |plugins: &&&Vec<Value>| {
-            plugins.iter().any(|plugin| {
-                let parameters = plugin["parameters"].as_str().unwrap_or_default();
-                is_plugin(plugin, "import") && parameters.split_whitespace().any(imports_overrides)
-            })
-        };
-        let reloads = |plugins: &&&Vec<Value>| plugins.iter().any(|plugin| is_plugin(plugin, "reload"));
-        let importing: Vec<_> = servers.iter().filter(imports).collect();
-        CorednsServers::Replaced {
-            imports: !importing.is_empty(),
-            reloads: if importing.is_empty() {
-                servers.iter().any(|plugins| reloads(&plugins))
-            } else {
-                importing.iter().all(|plugins| reloads(plugins))
-            },
+        let servers = servers.as_array().into_iter().flatten();
+        let plugins = servers.filter_map(|server| server.get("plugins").and_then(Value::as_array));
+        let mut importing = plugins.filter(|plugins| plugins.iter().any(imports_snippets)).peekable();
+        if importing.peek().is_none() {
+            SnippetImport::Missing
+        } else if importing.all(|plugins| plugins.iter().any(|plugin| plugin["name"] == "reload")) {
+            SnippetImport::Works
+        } else {
+            SnippetImport::WithoutReload
         }
     }
 
@@ -165,9 +149,11 @@ impl TenantAddons {
     }
 }
 
-/// Whether an argument of the `import` plugin takes in a file like `bobbypin.override` of the snippets' folder.
-fn imports_overrides(pattern: &str) -> bool {
-    matches!(pattern.strip_prefix(SNIPPETS), Some("*" | "*.override"))
+/// Whether a plugin is an `import` that takes in a file like `bobbypin.override` of the snippets' folder.
+fn imports_snippets(plugin: &Value) -> bool {
+    let patterns = plugin["parameters"].as_str().unwrap_or_default().split_whitespace();
+    let takes_in = |pattern: &str| matches!(pattern.strip_prefix(SNIPPETS), Some("*" | "*.override"));
+    plugin["name"] == "import" && patterns.into_iter().any(takes_in)
 }
 
 fn wrong_types(addons: &Value) -> Vec<PlatformProblem> {
@@ -205,4 +191,115 @@ fn wrong_types(addons: &Value) -> Vec<PlatformProblem> {
         });
     }
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addons(value: Value) -> TenantAddons {
+        TenantAddons::new(value).expect("lawful add-ons")
+    }
+
+    fn nginx(config: Value) -> TenantAddons {
+        addons(json!({"ingressNginx": {"valuesOverride": {"ingress-nginx": {"controller": {"config": config}}}}}))
+    }
+
+    #[test]
+    fn a_missing_add_on_is_off_and_proxied() {
+        for nothing in [Value::Null, json!({}), json!({"ingressNginx": {}, "ouroboros": null})] {
+            let addons = addons(nothing);
+            assert!(!addons.ingress_nginx_enabled() && !addons.ouroboros_enabled() && !addons.gateway_api_enabled());
+            assert_eq!(addons.expose_method(), ExposeMethod::Proxied);
+            assert_eq!(addons.snippet_import(), SnippetImport::Works);
+        }
+        let lb = addons(json!({"ingressNginx": {"enabled": true, "exposeMethod": "LoadBalancer"}}));
+        assert!(lb.ingress_nginx_enabled());
+        assert_eq!(lb.expose_method(), ExposeMethod::LoadBalancer);
+    }
+
+    #[test]
+    fn switches_of_the_ingress_controller_are_read_as_it_reads_them() {
+        for (value, on) in [
+            (json!("true"), true),
+            (json!(true), true),
+            (json!("True"), true),
+            (json!(1), true),
+            (json!("1"), true),
+            (json!("false"), false),
+            (json!(false), false),
+            (json!("yes"), false),
+            (json!(""), false),
+            (json!(null), false),
+            (json!({}), false),
+        ] {
+            let addons = nginx(json!({"use-proxy-protocol": value}));
+            assert_eq!(addons.uses_proxy_protocol(), on, "{value}");
+            assert!(!addons.uses_forwarded_headers());
+            assert_eq!(nginx(json!({"use-forwarded-headers": value})).uses_forwarded_headers(), on, "{value}");
+        }
+        assert_eq!(
+            nginx(json!({"proxy-real-ip-cidr": "10.0.0.0/8"})).proxy_real_ip_cidr().as_deref(),
+            Some("10.0.0.0/8")
+        );
+        assert_eq!(nginx(json!({"proxy-real-ip-cidr": ""})).proxy_real_ip_cidr(), None);
+        assert_eq!(nginx(json!({})).proxy_real_ip_cidr(), None);
+    }
+
+    #[test]
+    fn server_blocks_are_searched_for_the_import_and_for_reload() {
+        let import = || json!({"name": "import", "parameters": "/etc/coredns/custom/*.override"});
+        let reload = || json!({"name": "reload"});
+        let server = |plugins: Vec<Value>| json!({"zones": [{"zone": "."}], "plugins": plugins});
+        let other = json!({"name": "import", "parameters": "/etc/coredns/custom/*.server"});
+        for (servers, wanted) in [
+            (json!([server(vec![import(), reload()])]), SnippetImport::Works),
+            (json!([server(vec![reload()]), server(vec![import(), reload()])]), SnippetImport::Works),
+            (json!([server(vec![import()])]), SnippetImport::WithoutReload),
+            (json!([server(vec![import()]), server(vec![reload()])]), SnippetImport::WithoutReload),
+            (json!([server(vec![import(), reload()]), server(vec![import()])]), SnippetImport::WithoutReload),
+            (json!([server(vec![reload()])]), SnippetImport::Missing),
+            (json!([server(vec![other, reload()])]), SnippetImport::Missing),
+            (json!([{"zones": []}]), SnippetImport::Missing),
+            (json!([]), SnippetImport::Missing),
+            (json!(null), SnippetImport::Missing),
+        ] {
+            let values = json!({"coredns": {"valuesOverride": {"coredns": {"servers": servers}}}});
+            assert_eq!(addons(values).snippet_import(), wanted, "{servers}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_type_is_told_at_once() {
+        let problems = TenantAddons::new(json!({
+            "ingressNginx": {"enabled": "true", "exposeMethod": "proxied", "valuesOverride": []},
+            "ouroboros": {"enabled": 1, "valuesOverride": {"ouroboros": {"controller": "x"}}},
+            "gatewayAPI": true,
+            "coredns": {"valuesOverride": "x"},
+            "velero": 5,
+        }));
+        let told: Vec<String> = problems.expect_err("nothing is right").iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "`addons.gatewayAPI` is a boolean; the platform needs a map there",
+                "`addons.ingressNginx.enabled` is a text; the platform needs a boolean there",
+                "`addons.ouroboros.enabled` is a number; the platform needs a boolean there",
+                "`addons.ingressNginx.valuesOverride` is a list; the platform needs a map there",
+                "`addons.coredns.valuesOverride` is a text; the platform needs a map there",
+                "`addons.ouroboros.valuesOverride.ouroboros.controller` is a text; the platform needs a map there",
+                "`addons.ingressNginx.exposeMethod` is `proxied`",
+            ]
+        );
+        assert_eq!(TenantAddons::new(json!([])).expect_err("no map").len(), 1);
+    }
+
+    #[test]
+    fn what_is_empty_passes_for_no_map_on_the_way_to_the_gateway_api() {
+        for empty in [json!(null), json!(""), json!(0), json!(false), json!([])] {
+            for path in [json!({"ouroboros": empty}), json!({"ouroboros": {"controller": {"gatewayApi": empty}}})] {
+                assert!(TenantAddons::new(json!({"ouroboros": {"valuesOverride": path}})).is_ok(), "{path}");
+            }
+        }
+    }
 }

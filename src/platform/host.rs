@@ -115,3 +115,97 @@ fn cluster(values: &PlatformValues) -> BTreeMap<&'static str, Option<String>> {
     }
     cluster
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::values::Variant;
+
+    /// The versions that behave alike on the host, and what they do with PROXY protocol on: whether the Package has its
+    /// target, and whether nginx gets the switch through the Secret.
+    const COLUMNS: [(&[&str], bool, bool); 4] = [
+        (&["v1.4.0", "v1.4.1", "v1.4.2"], false, false),
+        (&["v1.4.3", "v1.4.4", "v1.4.5", "v1.4.6"], true, false),
+        (&["v1.5.0", "v1.5.1", "v1.5.2", "v1.5.3", "v1.5.4"], true, true),
+        (&["v1.6.0", "v1.6.1", "v1.6.2"], true, true),
+    ];
+
+    fn values(version: &str, variant: Variant, values: Value) -> PlatformValues {
+        let version = version.parse().expect("a literal that parses");
+        PlatformValues::new(version, Some(variant.as_str()), values).expect("lawful values").0
+    }
+
+    fn package(components: Option<Value>) -> Value {
+        let mut spec = json!({"variant": "default"});
+        if let Some(components) = components {
+            spec["components"] = components;
+        }
+        json!({"spec": spec, "annotations": {"helm.sh/resource-policy": "keep"}})
+    }
+
+    #[test]
+    fn every_version_in_every_variant_emits_what_its_column_says() {
+        let target = json!({"namespace": "tenant-root", "serviceName": "root-ingress-controller"});
+        let target = json!({"ouroboros": {"values": {"ouroboros": {"proxy": {"target": target}}}}});
+        let config =
+            json!({"use-proxy-protocol": "true", "real-ip-header": "proxy_protocol", "enable-real-ip": "true"});
+        let config = json!({"ingress-system": {"values": {"ingress-nginx": {"controller": {"config": config}}}}});
+        for (versions, has_target, has_switch) in COLUMNS {
+            for (version, variant) in
+                versions.iter().flat_map(|version| Variant::ALL.map(|variant| (*version, variant)))
+            {
+                for on in [false, true] {
+                    let mut packages = json!({});
+                    if matches!(variant, Variant::IspFull | Variant::IspFullGeneric) {
+                        let dropped = (on && !has_switch).then(|| config.clone());
+                        packages["cozystack.ingress-application"] = package(dropped);
+                        if on {
+                            packages["cozystack.ouroboros"] = package(has_target.then(|| target.clone()));
+                        }
+                    }
+                    let mut cluster = json!({"root-host": "example.org", "expose-ingress": "tenant-root", "cluster-domain": "cozy.local"});
+                    if has_switch {
+                        cluster["proxy-protocol"] = json!(on.to_string());
+                        cluster["gateway-enabled"] = json!("false");
+                    }
+                    let values = values(version, variant, json!({"publishing": {"proxyProtocol": on}}));
+                    let emission = serde_json::to_value(emits(&values, on).expect("no guard")).expect("plain data");
+                    assert_eq!(
+                        emission,
+                        json!({"packages": packages, "cluster": cluster}),
+                        "{version} {variant:?} {on}"
+                    );
+                    assert_eq!(values.nginx_expects_proxy(), on && has_switch, "{version} {variant:?} {on}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_guard_stops_every_version_that_has_the_system_bundle() {
+        for (version, variant) in COLUMNS
+            .iter()
+            .flat_map(|(versions, ..)| *versions)
+            .flat_map(|version| Variant::ALL.map(|variant| (version, variant)))
+        {
+            let stopped = emits(&values(version, variant, Value::Null), true).err();
+            let has_bundle = matches!(variant, Variant::IspFull | Variant::IspFullGeneric);
+            assert_eq!(stopped, has_bundle.then_some(Guard::G1), "{version} {variant:?}");
+        }
+    }
+
+    #[test]
+    fn our_overlay_meets_the_platform_in_no_leaf() {
+        let values = values("v1.6.2", Variant::IspFull, json!({"publishing": {"proxyProtocol": true}}));
+        let emission = emits(&values, true).expect("no guard");
+        let theirs = &emission.packages[OUROBOROS_PACKAGE].spec;
+        let ours = |ouroboros: Value| json!({"components": {"ouroboros": {"values": {"ouroboros": ouroboros}}}});
+        let shared =
+            |ours: &Value| crate::platform::leaves::shared_leaves(ours, theirs).into_iter().collect::<Vec<_>>();
+        assert_eq!(shared(&ours(json!({"controller": {"ingressClass": "tenant-root"}}))), [""; 0]);
+        assert_eq!(
+            shared(&ours(json!({"proxy": {"target": {"namespace": "tenant-root", "httpPort": 80}}}))),
+            ["/components/ouroboros/values/ouroboros/proxy/target/namespace"]
+        );
+    }
+}

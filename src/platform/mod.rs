@@ -21,6 +21,7 @@ pub mod leaves;
 pub mod problem;
 pub mod tenant;
 pub mod tenant_findings;
+mod value_findings;
 pub mod values;
 
 /// A check in the platform's own charts that stops the whole render.

@@ -8,7 +8,7 @@ use crate::{
         layer::TenantId,
     },
     platform::{
-        addons::{CorednsServers, ExposeMethod, TenantAddons},
+        addons::{ExposeMethod, SnippetImport, TenantAddons},
         helm,
         tenant::is_caught,
     },
@@ -32,10 +32,12 @@ pub fn tenant_findings(tenant: &TenantId, addons: &TenantAddons) -> Vec<Finding>
         ouroboros_findings(addons, &mut add);
     }
     nginx_findings(addons, &mut add);
-    if let CorednsServers::Replaced { imports, reloads } = addons.coredns_servers()
-        && !(imports && reloads)
-    {
-        let lacks = if imports { "the plugin `reload`" } else { "the line `import /etc/coredns/custom/*.override`" };
+    let lacks = match addons.snippet_import() {
+        SnippetImport::Works => None,
+        SnippetImport::Missing => Some("the line `import /etc/coredns/custom/*.override`"),
+        SnippetImport::WithoutReload => Some("the plugin `reload`"),
+    };
+    if let Some(lacks) = lacks {
         add(
             Severity::Error,
             "CorednsServersWithoutImport",
@@ -160,5 +162,160 @@ fn has_null(value: &Value) -> bool {
         Value::Object(map) => map.values().any(has_null),
         Value::Array(items) => items.iter().any(has_null),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::name::Name;
+
+    fn rules(addons: &Value) -> Vec<(Severity, &'static str, String)> {
+        let name = |text| Name::parse(text).expect("a literal that parses");
+        let tenant = TenantId { namespace: name("tenant-acme"), name: name("shop") };
+        let addons = TenantAddons::new(addons.clone()).expect("lawful add-ons");
+        tenant_findings(&tenant, &addons)
+            .into_iter()
+            .map(|finding| {
+                let key = finding.subject.strip_prefix("tenant-acme/shop: addons.").expect("the tenant's name");
+                (finding.severity, finding.rule, key.to_owned())
+            })
+            .collect()
+    }
+
+    /// Add-ons with which nothing is wrong, with one override laid over those of ouroboros.
+    fn sound(ouroboros: Value) -> Value {
+        json!({
+            "ingressNginx": {
+                "enabled": true,
+                "exposeMethod": "LoadBalancer",
+                "valuesOverride": {"ingress-nginx": {"controller": {"config": {"use-proxy-protocol": "true"}}}},
+            },
+            "ouroboros": {"enabled": true, "valuesOverride": ouroboros},
+        })
+    }
+
+    #[test]
+    fn nothing_is_wrong_with_sound_add_ons() {
+        for addons in [
+            json!({}),
+            sound(json!({})),
+            sound(json!({"ouroboros": {"image": {"tag": "0.8.1@sha256:00"}, "controller": {"mode": "external-dns"}}})),
+            sound(json!({"ouroboros": {"controller": {"gatewayApi": {"enabled": false}}}})),
+            json!({"coredns": {"valuesOverride": {"coredns": {"replicaCount": 3}}}}),
+            // The guard stops this one, so nothing else matters.
+            json!({"ouroboros": {"enabled": true}}),
+            json!({"ingressNginx": {"enabled": false, "valuesOverride": {"ingress-nginx": {"controller": {"config":
+                {"use-proxy-protocol": "true", "use-forwarded-headers": "true"}}}}}}),
+            json!({"ouroboros": {"enabled": false, "valuesOverride": {"ouroboros": {"controller": {"mode": "coredns"}}}}}),
+        ] {
+            assert_eq!(rules(&addons), [], "{addons}");
+        }
+    }
+
+    #[test]
+    fn values_that_the_guard_misses_are_found() {
+        const KEY: &str = "ouroboros.valuesOverride.ouroboros.controller.gatewayApi.enabled";
+        for value in [json!("false"), json!("t"), json!("enabled"), json!(2), json!(["x"])] {
+            let mut addons = sound(json!({"ouroboros": {"controller": {"gatewayApi": {"enabled": value}}}}));
+            assert_eq!(rules(&addons), [(Severity::Error, "GatewayApiTakenForTrue", KEY.to_owned())]);
+            addons["gatewayAPI"] = json!({"enabled": true});
+            assert_eq!(rules(&addons), [(Severity::Warning, "GatewayApiTakenForTrue", KEY.to_owned())]);
+        }
+        for harmless in [json!(true), json!("yes"), json!(""), json!(0)] {
+            let addons = sound(json!({"ouroboros": {"controller": {"gatewayApi": {"enabled": harmless}}}}));
+            assert_eq!(rules(&addons), [], "{addons}");
+        }
+    }
+
+    #[test]
+    fn each_hazard_is_found_where_it_stands() {
+        const CONFIG: &str = "ingressNginx.valuesOverride.ingress-nginx.controller.config";
+        let nginx = |method: &str, config: Value| {
+            json!({"ingressNginx": {
+                "enabled": true,
+                "exposeMethod": method,
+                "valuesOverride": {"ingress-nginx": {"controller": {"config": config}}},
+            }})
+        };
+        let coredns =
+            |plugins: Value| json!({"coredns": {"valuesOverride": {"coredns": {"servers": [{"plugins": plugins}]}}}});
+        let import = json!({"name": "import", "parameters": "/etc/coredns/custom/*.override"});
+        let (error, warning) = (Severity::Error, Severity::Warning);
+        for (addons, severity, rule, key) in [
+            (
+                sound(json!({"ouroboros": {"controller": {"mode": "coredns"}}})),
+                error,
+                "TenantModeCoredns",
+                "ouroboros.valuesOverride.ouroboros.controller.mode".to_owned(),
+            ),
+            (
+                sound(json!({"ouroboros": {"image": {"tag": "0.8.1"}}})),
+                warning,
+                "ImageTagWithoutDigest",
+                "ouroboros.valuesOverride.ouroboros.image.tag".to_owned(),
+            ),
+            (
+                sound(json!({"ouroboros": {"controller": {"logLevel": null}}})),
+                warning,
+                "NullInOverride",
+                "ouroboros.valuesOverride".to_owned(),
+            ),
+            (
+                sound(json!({"controller": {"mode": "coredns"}})),
+                warning,
+                "OverrideWithoutEffect",
+                "ouroboros.valuesOverride.controller".to_owned(),
+            ),
+            (
+                json!({"ingressNginx": {"enabled": true}, "ouroboros": {"enabled": true}}),
+                error,
+                "TenantNginxWithoutProxyProtocol",
+                "ingressNginx.valuesOverride".to_owned(),
+            ),
+            (
+                nginx("Proxied", json!({"use-proxy-protocol": true})),
+                warning,
+                "ProxiedWithProxyProtocol",
+                format!("{CONFIG}.use-proxy-protocol"),
+            ),
+            (
+                nginx("LoadBalancer", json!({"use-forwarded-headers": "true"})),
+                warning,
+                "ForwardedHeadersWithoutCidr",
+                format!("{CONFIG}.use-forwarded-headers"),
+            ),
+            (
+                coredns(json!([{"name": "reload"}])),
+                error,
+                "CorednsServersWithoutImport",
+                "coredns.valuesOverride.coredns.servers".to_owned(),
+            ),
+            (
+                coredns(json!([import])),
+                error,
+                "CorednsServersWithoutImport",
+                "coredns.valuesOverride.coredns.servers".to_owned(),
+            ),
+        ] {
+            assert_eq!(rules(&addons), [(severity, rule, key)], "{addons}");
+        }
+        let sound = nginx("LoadBalancer", json!({"use-forwarded-headers": "true", "proxy-real-ip-cidr": "10.0.0.0/8"}));
+        assert_eq!(rules(&sound), []);
+        assert_eq!(rules(&coredns(json!([import, {"name": "reload"}]))), []);
+    }
+
+    #[test]
+    fn the_example_of_the_platforms_website_has_two_hazards() {
+        let addons = json!({
+            "ingressNginx": {"enabled": true, "hosts": ["acme.example.org"], "valuesOverride": {"ingress-nginx": {"controller":
+                {"config": {"use-proxy-protocol": "true", "use-forwarded-headers": "true", "real-ip-header": "proxy_protocol"}}
+            }}},
+            "ouroboros": {"enabled": true},
+        });
+        let found: Vec<_> = rules(&addons).into_iter().map(|(_, rule, _)| rule).collect();
+        assert_eq!(found, ["ProxiedWithProxyProtocol", "ForwardedHeadersWithoutCidr"]);
     }
 }

@@ -3,15 +3,12 @@
 use serde_json::Value;
 
 use crate::{
-    model::{
-        cluster::Version,
-        finding::{Finding, Severity},
-    },
+    model::{cluster::Version, finding::Finding},
     platform::{
         capabilities::{Capabilities, Span},
         helm,
-        keys::unknown_keys,
         problem::PlatformProblem::{self, UnknownVariant, WrongType},
+        value_findings::value_findings,
     },
 };
 
@@ -78,7 +75,8 @@ impl Variant {
 impl PlatformValues {
     /// Checks values, and tells what a person should know about them.
     ///
-    /// `variant` is `spec.variant` of the platform's `Package`. Plain values have none: then `bundles.system.variant`
+    /// `variant` is `spec.variant` of the platform's `Package`, for which the API fills in `default` when it is missing.
+    /// Plain values have no such field and come with `None`: then `bundles.system.variant`
     /// in the values says which preset it is, and when that is missing too, `isp-full`, the chart's default for that key,
     /// is assumed and a finding says so. `values` are `spec.components.platform.values`, or the plain values; null counts
     /// as no values.
@@ -105,7 +103,7 @@ impl PlatformValues {
             return Err(problems);
         };
         let values = Self { capabilities, variant, values };
-        let findings = values.findings(assumed);
+        let findings = value_findings(&values, assumed);
         Ok((values, findings))
     }
 
@@ -189,6 +187,11 @@ impl PlatformValues {
         self.is_true("authentication.oidc.enabled", false)
     }
 
+    /// What was written, without any default.
+    pub(crate) fn written(&self) -> &Value {
+        &self.values
+    }
+
     /// The text that the chart makes of a switch with `default false | quote`.
     pub(crate) fn switch_text(&self, path: &str) -> String {
         let written = self.at(path).filter(|value| helm::is_true(value)).and_then(helm::text);
@@ -200,127 +203,12 @@ impl PlatformValues {
     }
 
     /// A text, or `default` when the key is missing. A null deletes the default.
-    fn text(&self, path: &str, default: &'static str) -> Option<&str> {
+    pub(crate) fn text(&self, path: &str, default: &'static str) -> Option<&str> {
         self.at(path).map_or(Some(default), Value::as_str)
     }
 
     fn is_true(&self, path: &str, default: bool) -> bool {
         self.at(path).map_or(default, helm::is_true)
-    }
-
-    fn findings(&self, variant_assumed: bool) -> Vec<Finding> {
-        let version = self.capabilities.version;
-        let mut findings = Vec::new();
-        let mut add = |severity, rule, subject: &str, message: String, fix: &str| {
-            let (subject, fix) = (subject.to_owned(), Some(fix.to_owned()));
-            findings.push(Finding { severity, rule, subject, message, fix });
-        };
-        if !self.capabilities.is_known {
-            add(
-                Severity::Warning,
-                "UnknownPlatformVersion",
-                "spec.platform.version",
-                format!(
-                    "Nobody has looked at cozystack {version} yet: the behaviour of the newest known version, {} or the \
-                     newest patch release before it in the same line, is assumed.",
-                    Capabilities::newest_known()
-                ),
-                "Compare the plan with what the cluster does, or use a newer release of this program.",
-            );
-        }
-        if variant_assumed {
-            add(
-                Severity::Info,
-                "PlatformVariantAssumed",
-                "bundles.system.variant",
-                "Plain values do not say which variant of the platform they belong to: `isp-full` is assumed."
-                    .to_owned(),
-                "Write the platform's whole Package, or `bundles.system.variant`.",
-            );
-        }
-        if self.proxy_protocol() {
-            self.proxy_findings(&mut add);
-        }
-        if self.capabilities.has(Span::V1_4_1To6) {
-            let exposure = self.text("publishing.exposure", "externalIPs").unwrap_or_default();
-            if !matches!(exposure, "externalIPs" | "loadBalancer") {
-                add(
-                    Severity::Error,
-                    "ExposureRefused",
-                    "publishing.exposure",
-                    format!("`{}` is no way to expose the host's ingress: its chart stops.", exposure.escape_debug()),
-                    "Write `externalIPs` or `loadBalancer`.",
-                );
-            } else if exposure == "loadBalancer" && self.external_ips().is_empty() {
-                add(
-                    Severity::Error,
-                    "ExposureRefused",
-                    "publishing.exposure",
-                    "`loadBalancer` without `publishing.externalIPs`: the chart of the host's ingress stops."
-                        .to_owned(),
-                    "List the addresses in `publishing.externalIPs`.",
-                );
-            }
-        }
-        findings.extend(unknown_keys(&self.capabilities, &self.values));
-        findings
-    }
-
-    /// What is wrong with PROXY protocol being on.
-    fn proxy_findings(&self, add: &mut impl FnMut(Severity, &'static str, &str, String, &str)) {
-        const KEY: &str = "publishing.proxyProtocol";
-        let version = self.capabilities.version;
-        if !self.system_enabled() {
-            add(
-                Severity::Warning,
-                "ProxyProtocolWithoutSystemBundle",
-                KEY,
-                format!(
-                    "The system bundle is off in variant `{}`: the platform installs neither ouroboros nor an ingress \
-                     controller on the host, and none of its guards runs.",
-                    self.variant.as_str()
-                ),
-                "Remove the key, or bring the host's ingress controller and describe the platform as generic.",
-            );
-        } else if !self.capabilities.host_nginx_accepts_proxy {
-            let harm = if self.capabilities.host_package_has_target {
-                "ouroboros sends PROXY headers to an ingress controller that rejects them"
-            } else {
-                "ouroboros dials a Service that does not exist on the host and never becomes ready"
-            };
-            add(
-                Severity::Error,
-                "ProxyProtocolUnsupportedByPlatform",
-                KEY,
-                format!(
-                    "On {version} the host's ingress controller is never told to expect PROXY headers, and {harm}."
-                ),
-                "Upgrade the platform to v1.5.0 or newer; until then keep PROXY protocol off.",
-            );
-        } else if !self.nginx_expects_proxy() {
-            add(
-                Severity::Error,
-                "ProxyProtocolNotTrue",
-                KEY,
-                format!(
-                    "`{}` counts as true where ouroboros is installed, but the host's ingress controller expects PROXY \
-                     headers only when it is written `true`.",
-                    self.switch_text(KEY).escape_debug()
-                ),
-                "Write `true` or `false`, without quotes.",
-            );
-        }
-        if self.gateway_enabled() {
-            add(
-                Severity::Warning,
-                "GatewayModeWithProxyProtocol",
-                "gateway.enabled",
-                "In gateway mode the platform's own Ingresses are replaced by routes, which the ouroboros of the host does \
-                 not read: their names lose the fix."
-                    .to_owned(),
-                "Switch one of the two off, or name the hosts of the routes in Git with the static engine.",
-            );
-        }
     }
 }
 
@@ -390,4 +278,149 @@ fn wrong_types(values: &Value, capabilities: Option<&Capabilities>) -> Vec<Platf
         problems.push(WrongType { key: String::new(), wanted: "a map", found: helm::kind(values) });
     }
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn version(text: &str) -> Version {
+        text.parse().expect("a literal that parses")
+    }
+
+    fn read(text: &str, variant: Option<&str>, values: Value) -> (PlatformValues, Vec<Finding>) {
+        PlatformValues::new(version(text), variant, values).expect("lawful values")
+    }
+
+    /// The rules and subjects of what is found.
+    fn rules(text: &str, variant: Option<&str>, values: Value) -> Vec<(&'static str, String)> {
+        read(text, variant, values).1.into_iter().map(|finding| (finding.rule, finding.subject)).collect()
+    }
+
+    #[test]
+    fn what_was_not_written_has_the_platforms_defaults() {
+        for nothing in [Value::Null, json!({}), json!({"publishing": {}, "networking": {}, "bundles": {"system": {}}})]
+        {
+            let (values, findings) = read("v1.6.2", Some("isp-full"), nothing);
+            assert_eq!(findings, []);
+            assert_eq!(values.root_host(), Some("example.org"));
+            assert_eq!(values.expose_ingress(), Some("tenant-root"));
+            assert_eq!(values.ingress_class(), "tenant-root");
+            assert_eq!(values.cluster_domain(), Some("cozy.local"));
+            assert_eq!(values.exposed_services(), ["api", "dashboard", "vm-exportproxy", "cdi-uploadproxy"]);
+            assert_eq!(values.external_ips(), [""; 0]);
+            let switches = [
+                values.proxy_protocol(),
+                values.nginx_expects_proxy(),
+                values.acknowledges_unclean(),
+                values.gateway_enabled(),
+                values.oidc_enabled(),
+                values.disables(OUROBOROS_PACKAGE),
+            ];
+            assert_eq!(switches, [false; 6]);
+            assert!(values.system_enabled());
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_kept() {
+        let written = json!({
+            "publishing": {
+                "host": "cozy.example.com", "ingressName": "edge", "proxyProtocol": true,
+                "proxyProtocolAcknowledgeUnclean": true, "externalIPs": ["203.0.113.4", "203.0.113.5"],
+                "exposedServices": ["api"],
+            },
+            "networking": {"clusterDomain": "cluster.local"},
+            "gateway": {"enabled": true},
+            "authentication": {"oidc": {"enabled": true}},
+            "bundles": {"system": {"enabled": true}, "disabledPackages": [OUROBOROS_PACKAGE]},
+        });
+        let (values, _) = read("v1.6.2", Some("isp-hosted"), written);
+        assert_eq!(values.root_host(), Some("cozy.example.com"));
+        assert_eq!(values.ingress_class(), "edge");
+        assert_eq!(values.cluster_domain(), Some("cluster.local"));
+        assert_eq!(values.exposed_services(), ["api"]);
+        assert_eq!(values.external_ips(), ["203.0.113.4", "203.0.113.5"]);
+        assert_eq!(values.variant(), Variant::IspHosted);
+        let switches = [
+            values.proxy_protocol(),
+            values.nginx_expects_proxy(),
+            values.acknowledges_unclean(),
+            values.gateway_enabled(),
+            values.oidc_enabled(),
+            values.system_enabled(),
+            values.disables(OUROBOROS_PACKAGE),
+        ];
+        assert_eq!(switches, [true; 7]);
+        assert!(!values.disables(INGRESS_PACKAGE));
+    }
+
+    #[test]
+    fn plain_values_name_their_variant_or_it_is_assumed() {
+        let assumed = ("PlatformVariantAssumed", "bundles.system.variant".to_owned());
+        for (values, variant, findings) in [
+            (Value::Null, Variant::IspFull, vec![assumed]),
+            (json!({"bundles": {"system": {"variant": "isp-hosted"}}}), Variant::IspHosted, vec![]),
+            (json!({"bundles": {"system": {"variant": "isp-full-generic"}}}), Variant::IspFullGeneric, vec![]),
+        ] {
+            assert_eq!(read("v1.6.2", None, values.clone()).0.variant(), variant);
+            assert_eq!(rules("v1.6.2", None, values), findings);
+        }
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once() {
+        let values = json!({
+            "publishing": {"host": 5, "ingressName": ["x"], "proxyProtocol": {}, "externalIPs": [1], "certificates": null},
+            "networking": [],
+            "bundles": {"system": null, "disabledPackages": "cozystack.ouroboros"},
+            "authentication": {"oidc": {"enabled": "true"}},
+            "gateway": 1,
+        });
+        let problems = PlatformValues::new(version("v1.3.0"), Some("isp-ful"), values).expect_err("nothing is right");
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "cozystack v1.3.0 is not supported: v1.4.0 is the first version with `publishing.proxyProtocol`",
+                "`isp-ful` is not a variant of the platform",
+                "`publishing.certificates` is null; the platform needs a map there",
+                "`networking` is a list; the platform needs a map there",
+                "`bundles.system` is null; the platform needs a map there",
+                "`publishing.host` is a number; the platform needs a text there",
+                "`publishing.ingressName` is a list; the platform needs a text there",
+                "`publishing.proxyProtocol` is a map; the platform needs a boolean there",
+                "`gateway` is a number; the platform needs a map there",
+                "`authentication.oidc.enabled` is a text; the platform needs a boolean there",
+                "`publishing.externalIPs` is a list; the platform needs a list of texts there",
+                "`bundles.disabledPackages` is a text; the platform needs a list of texts there",
+            ]
+        );
+        let hints: Vec<(&str, Option<String>)> =
+            problems.iter().map(|problem| (problem.key(), problem.hint())).collect();
+        assert_eq!(hints[1], ("", Some("did you mean `isp-full`?".to_owned())));
+        assert_eq!(hints[2].0, "publishing.certificates");
+        assert!(hints[2].1.as_deref().is_some_and(|hint| hint.starts_with("leave `publishing.certificates` out")));
+    }
+
+    #[test]
+    fn values_that_are_no_map_are_a_problem() {
+        for values in [json!([]), json!("x"), json!(true)] {
+            let problems = PlatformValues::new(version("v1.6.2"), Some("isp-full"), values).expect_err("no map");
+            assert_eq!(problems.len(), 1);
+        }
+        let publishing = json!({"publishing": ["proxyProtocol"]});
+        let problems = PlatformValues::new(version("v1.6.2"), Some("isp-full"), publishing).expect_err("no map");
+        assert_eq!(problems, [WrongType { key: "publishing".to_owned(), wanted: "a map", found: "a list" }]);
+    }
+
+    #[test]
+    fn an_unknown_variant_in_plain_values_is_blamed_on_its_key() {
+        let values = json!({"bundles": {"system": {"variant": "distro"}}});
+        let problems = PlatformValues::new(version("v1.6.2"), None, values).expect_err("no such variant");
+        let unknown = UnknownVariant { key: "bundles.system.variant", found: "distro".to_owned(), similar: None };
+        assert_eq!(problems, [unknown]);
+    }
 }
