@@ -1,6 +1,6 @@
 //! The files of a commit, as far as they were read.
 
-use std::{borrow::Borrow, collections::BTreeMap, fmt, sync::Arc};
+use std::{borrow::Borrow, collections::BTreeMap, fmt, ops::Bound, sync::Arc};
 
 use serde::Serialize;
 
@@ -124,14 +124,8 @@ impl Tree {
     /// Every entry below a folder, in order of path.
     pub fn below<'a>(&'a self, folder: &str) -> impl Iterator<Item = (&'a RepoPath, &'a Entry)> {
         let prefix = format!("{folder}/");
-        let first: (std::ops::Bound<&str>, std::ops::Bound<&str>) =
-            (std::ops::Bound::Included(&prefix), std::ops::Bound::Unbounded);
-        self.entries
-            .range::<str, _>(first)
-            .map(|(path, entry)| (path, entry))
-            .take_while(|(path, _)| path.as_str().starts_with(&prefix))
-            .collect::<Vec<_>>()
-            .into_iter()
+        let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
+        self.entries.range::<str, _>(from).take_while(move |(path, _)| path.as_str().starts_with(&prefix))
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{
         values::ChartValues,
     },
     platform::{
-        addons::{CorednsServers, TenantAddons},
+        addons::{SnippetImport, TenantAddons},
         helm,
         problem::PlatformProblem,
         tenant::{addon_emits, release_name},
@@ -206,10 +206,7 @@ fn cozystack(
         target: None,
         cluster_domain: TENANT_DOMAIN,
         gateway_api: Some(addons.gateway_api_enabled()),
-        imports_overrides: matches!(
-            addons.coredns_servers(),
-            CorednsServers::Platform | CorednsServers::Replaced { imports: true, .. }
-        ),
+        imports_overrides: addons.snippet_import() == SnippetImport::Works,
     };
     let draft = deliver(context, tenant, config, reason, &site, Vec::new(), |pinned, chart_values| match delivery {
         TenantDelivery::Addon => Form::Addon { addons: addon_patch(config, pinned) },
