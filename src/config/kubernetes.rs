@@ -15,6 +15,13 @@ use serde::{
 use serde_json::Value;
 use serde_saphyr::{MessageFormatter, Options, UserMessageFormatter};
 
+use crate::config::{
+    kubernetes::leaf::{At, Fault},
+    problem::{Problem, Source},
+};
+
+pub(super) mod leaf;
+
 /// Why a text could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -36,7 +43,7 @@ pub fn read_values(text: &str) -> Result<Vec<Value>, ReadError> {
 ///
 /// A key that occurs twice is an error even where the type ignores it.
 pub fn read_documents<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, ReadError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = without_mark(text);
     if text.trim_ascii_start().starts_with(['{', '[']) {
         match json_is_free_of_duplicates(text) {
             Ok(()) => {
@@ -48,7 +55,77 @@ pub fn read_documents<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, ReadErr
             Err(_) => {}
         }
     }
-    serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| yaml_error(&error))
+    read_documents_with_places(text)
+}
+
+/// Reads like [`read_documents`], but always by the YAML parser, which knows the place of every value.
+pub(super) fn read_documents_with_places<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, ReadError> {
+    serde_saphyr::from_multiple_with_options(without_mark(text), options()).map_err(|error| yaml_error(&error))
+}
+
+/// The text of a file, or where it stops to be text.
+pub(super) fn text_of(source: &Source) -> Result<&str, Vec<Problem>> {
+    std::str::from_utf8(&source.bytes).map_err(|error| {
+        let good = String::from_utf8_lossy(&source.bytes[..error.valid_up_to()]);
+        let at = At { line: narrow(good.split('\n').count()), column: narrow(last_line(&good).chars().count() + 1) };
+        let message = "the file is not UTF-8 text".to_owned();
+        Problems::of(&source.path, &good).all(vec![Fault { at, key: String::new(), message }])
+    })
+}
+
+/// Makes problems of a file's faults.
+pub(super) struct Problems<'a> {
+    path: &'a str,
+    lines: Vec<&'a str>,
+}
+
+impl<'a> Problems<'a> {
+    pub(super) fn of(path: &'a str, text: &'a str) -> Self {
+        Self { path, lines: text.split('\n').collect() }
+    }
+
+    /// One problem for every fault, in the order of the file.
+    pub(super) fn all(&self, mut faults: Vec<Fault>) -> Vec<Problem> {
+        faults.sort_by_key(|fault| fault.at);
+        faults.into_iter().map(|fault| self.problem(fault)).collect()
+    }
+
+    fn problem(&self, fault: Fault) -> Problem {
+        let line = usize::try_from(fault.at.line).unwrap_or_default();
+        let shown = line.checked_sub(1).and_then(|index| self.lines.get(index)).copied().unwrap_or_default();
+        Problem {
+            path: self.path.to_owned(),
+            line,
+            column: usize::try_from(fault.at.column).unwrap_or_default(),
+            key: fault.key,
+            message: fault.message,
+            hint: None,
+            excerpt: shown.trim_end_matches('\r').chars().take(EXCERPT).collect(),
+        }
+    }
+}
+
+/// More characters of a line are not shown.
+const EXCERPT: usize = 200;
+
+impl From<ReadError> for Fault {
+    fn from(error: ReadError) -> Self {
+        let at = At { line: narrow(error.line), column: narrow(error.column) };
+        Self { at, key: String::new(), message: error.message }
+    }
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn last_line(text: &str) -> &str {
+    text.rsplit('\n').next().unwrap_or_default()
+}
+
+/// The text without the byte order mark that some editors write.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// The limits are for texts of 64 MiB with 100 000 objects, which memory bears; what grows out of proportion to the text,
