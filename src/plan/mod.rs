@@ -26,6 +26,7 @@ use crate::{
 };
 
 pub mod decision;
+pub mod document;
 pub mod release;
 
 mod host;

@@ -179,6 +179,17 @@ impl TwoStep {
 }
 
 impl Release {
+    /// The word for how it is delivered, as `cluster.yaml` has it.
+    pub fn delivery(&self) -> &'static str {
+        match &self.form {
+            Form::Overlay { .. } => "overlay",
+            Form::Package { .. } | Form::OwnPackage { .. } => "package",
+            Form::HelmRelease { .. } => "helmRelease",
+            Form::RemoteHelmRelease(_) => "remoteHelmRelease",
+            Form::Addon { .. } => "addon",
+        }
+    }
+
     /// The two-step things that this release declares in a layer.
     pub fn two_step(&self, layer: &Layer) -> BTreeSet<TwoStep> {
         let form = match self.form {

@@ -1,0 +1,344 @@
+//! Text to proof: every file of every selected cluster, with all problems at once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    config::{
+        self,
+        inventory::parse_inventory,
+        platform_file::{PlatformFile, parse_platform, platform_of_package},
+        problem::{Problem, Source},
+    },
+    model::{
+        cluster::{ClusterConfig, Platform, ValuesSource, Version},
+        digest::Digest,
+        finding::Finding,
+        inventory::{ClusterInventory, Inventory},
+        name::Name,
+        observed::{Observed, Unknown},
+        pins::Pins,
+        repository::RepositoryConfig,
+        state::State,
+        tree::{Entry, RepoPath, Tree},
+    },
+    plan::PlatformFacts,
+    platform::{problem::PlatformProblem, values::PlatformValues},
+};
+
+/// The live object that holds the platform's values.
+const PLATFORM: &str = "cozystack.cozystack-platform";
+
+/// A file with an inventory, and when it was read.
+#[derive(Clone, Debug)]
+pub struct InventoryFile {
+    /// The file.
+    pub source: Source,
+    /// For a plain list, which does not say when it was taken.
+    pub read_at: Timestamp,
+}
+
+/// Everything about one cluster that a decision needs, but for the tree.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Its folder.
+    pub folder: RepoPath,
+    /// What is wanted.
+    pub config: ClusterConfig,
+    /// What the platform does.
+    pub platform: PlatformFacts,
+    /// What is odd about the platform's values.
+    pub findings: Vec<Finding>,
+    /// What was seen.
+    pub inventory: Inventory,
+    /// Which bytes.
+    pub pins: Pins,
+    /// What earlier runs remembered.
+    pub state: State,
+    /// The cluster's own templates, by path below its `templates/`.
+    pub templates: BTreeMap<String, String>,
+}
+
+/// Why nothing can be decided.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Files are wrong.
+    #[error("the configuration has problems")]
+    Problems(Vec<Problem>),
+    /// The repository has no cluster.
+    #[error("there is no `clusters/<name>/cluster.yaml`")]
+    NoCluster,
+    /// Clusters were named that the repository does not have.
+    #[error("there is no cluster {}", .unknown.join(", "))]
+    UnknownCluster {
+        /// The names.
+        unknown: Vec<String>,
+        /// The clusters that there are.
+        known: Vec<String>,
+    },
+}
+
+/// Reads `bobbypin.yaml`; without it the defaults hold.
+pub fn repository(tree: &Tree) -> Result<RepositoryConfig, LoadError> {
+    tree.file("bobbypin.yaml").map_or_else(
+        || Ok(RepositoryConfig::default()),
+        |bytes| config::parse_repository(&source("bobbypin.yaml", bytes)).map_err(LoadError::Problems),
+    )
+}
+
+/// Reads every selected cluster of a tree; an empty selection means all of them.
+///
+/// `now` is the time of an inventory that nobody gave: it says nothing about anything.
+pub fn clusters(
+    tree: &Tree,
+    selected: &[Name],
+    inventories: &[InventoryFile],
+    now: Timestamp,
+) -> Result<Vec<Cluster>, LoadError> {
+    let mut folders = folders(tree);
+    if folders.is_empty() {
+        return Err(LoadError::NoCluster);
+    }
+    let known: Vec<_> = folders.keys().map(ToString::to_string).collect();
+    let unknown: Vec<_> =
+        selected.iter().filter(|name| !folders.contains_key(*name)).map(ToString::to_string).collect();
+    if !unknown.is_empty() {
+        return Err(LoadError::UnknownCluster { unknown, known });
+    }
+    if !selected.is_empty() {
+        folders.retain(|name, _| selected.contains(name));
+    }
+    let mut problems = Vec::new();
+    let mut seen = read_inventories(inventories, &mut problems);
+    // A list that does not name its cluster can only be meant for the one that is asked about.
+    let mut unnamed = seen.remove(&None);
+    if unnamed.is_some() && folders.len() > 1 {
+        let path = inventories.first().map_or("", |file| &file.source.path);
+        problems.push(whole_file(path, "a plain list of objects does not name its cluster", "say which with --cluster"));
+    }
+    let mut clusters = Vec::new();
+    for (name, folder) in folders {
+        let named = seen.remove(&Some(name.clone()));
+        let inventory = match (named, unnamed.take()) {
+            (Some(named), Some(unnamed)) => merge(named, unnamed),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => nothing_seen(now),
+        };
+        match cluster(tree, &name, folder, inventory) {
+            Ok(cluster) => clusters.push(cluster),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() {
+        Ok(clusters)
+    } else {
+        problems.sort();
+        Err(LoadError::Problems(problems))
+    }
+}
+
+/// The cluster folders: `clusters/<name>`, or `clusters/<name>/bobbypin` beside files of other programs.
+fn folders(tree: &Tree) -> BTreeMap<Name, RepoPath> {
+    let mut found = BTreeMap::new();
+    for (path, _) in tree.below("clusters") {
+        let Some(folder) = path.as_str().strip_suffix("/cluster.yaml") else { continue };
+        let below = folder.strip_prefix("clusters/").unwrap_or_default();
+        let name = below.strip_suffix("/bobbypin").unwrap_or(below);
+        if let (Ok(name), Ok(folder), false) = (Name::parse(name), RepoPath::parse(folder), name.contains('/')) {
+            found.insert(name, folder);
+        }
+    }
+    found
+}
+
+fn cluster(tree: &Tree, name: &Name, folder: RepoPath, inventory: Inventory) -> Result<Cluster, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let config = file(tree, &folder, "cluster.yaml")
+        .and_then(|source| config::parse_cluster(&source, name))
+        .map_err(|found| problems.extend(found))
+        .ok();
+    let mut optional = |file: &str| {
+        let path = folder.join(file);
+        tree.file(path.as_str()).map(|bytes| source(path.as_str(), bytes))
+    };
+    let pins = optional("pins.yaml").map_or_else(|| Ok(Pins::default()), |source| config::parse_pins(&source, name));
+    let state = optional("state.yaml").map_or_else(|| Ok(State::default()), |source| config::parse_state(&source, name));
+    let pins = pins.map_err(|found| problems.extend(found)).ok();
+    let state = state.map_err(|found| problems.extend(found)).ok();
+    let templates = templates(tree, &folder, &mut problems);
+    let platform = config.as_ref().and_then(|config| {
+        platform(tree, &folder, config, &inventory).map_err(|found| problems.extend(found)).ok()
+    });
+    match (config, platform, pins, state) {
+        (Some(config), Some((platform, findings)), Some(pins), Some(state)) if problems.is_empty() => {
+            Ok(Cluster { folder, config, platform, findings, inventory, pins, state, templates })
+        }
+        _ => Err(problems),
+    }
+}
+
+/// What the platform does, by its version and values.
+fn platform(
+    tree: &Tree,
+    folder: &RepoPath,
+    config: &ClusterConfig,
+    inventory: &Inventory,
+) -> Result<(PlatformFacts, Vec<Finding>), Vec<Problem>> {
+    let (version, values) = match &config.platform {
+        Platform::Generic { .. } => return Ok((PlatformFacts::Generic, Vec::new())),
+        Platform::Cozystack { version, values } => (*version, values),
+    };
+    match values {
+        ValuesSource::File(file_name) => {
+            let source = file(tree, folder, file_name)?;
+            facts(version, parse_platform(&source)?, &source.path)
+        }
+        ValuesSource::Live => match &inventory.packages {
+            Observed::Unknown(unknown) => Ok((PlatformFacts::Unknown(unknown.clone()), Vec::new())),
+            Observed::Absent => Ok((PlatformFacts::Unknown(no_platform()), Vec::new())),
+            Observed::Present(packages) => match packages.get(PLATFORM) {
+                None => Ok((PlatformFacts::Unknown(no_platform()), Vec::new())),
+                Some(spec) => {
+                    let path = format!("Package/{PLATFORM}");
+                    let file = platform_of_package(spec).map_err(|message| vec![whole_file(&path, &message, "")])?;
+                    facts(version, file, &path)
+                }
+            },
+        },
+    }
+}
+
+fn no_platform() -> Unknown {
+    Unknown { reason: "NotFound".to_owned(), message: format!("the cluster has no Package/{PLATFORM}") }
+}
+
+fn facts(version: Version, file: PlatformFile, path: &str) -> Result<(PlatformFacts, Vec<Finding>), Vec<Problem>> {
+    let problem = |problem: &PlatformProblem| Problem {
+        key: problem.key().to_owned(),
+        hint: problem.hint(),
+        ..whole_file(path, &problem.to_string(), "")
+    };
+    let (values, findings) = PlatformValues::new(version, file.variant.as_deref(), file.values)
+        .map_err(|problems| problems.iter().map(problem).collect::<Vec<_>>())?;
+    Ok((PlatformFacts::Cozystack(Box::new(values)), findings))
+}
+
+fn templates(tree: &Tree, folder: &RepoPath, problems: &mut Vec<Problem>) -> BTreeMap<String, String> {
+    let root = folder.join("templates");
+    let mut templates = BTreeMap::new();
+    for (path, entry) in tree.below(root.as_str()) {
+        let text = match entry {
+            Entry::File(bytes) => std::str::from_utf8(bytes).map_err(|_| "a template must be UTF-8"),
+            Entry::Symlink | Entry::Submodule => Err("a template must be an ordinary file"),
+        };
+        match text {
+            Ok(text) => {
+                templates.insert(path.below(root.as_str()).unwrap_or_default().to_owned(), text.to_owned());
+            }
+            Err(message) => problems.push(whole_file(path.as_str(), message, "")),
+        }
+    }
+    templates
+}
+
+/// Reads every inventory file; what several of them say about one cluster is put together.
+fn read_inventories(files: &[InventoryFile], problems: &mut Vec<Problem>) -> BTreeMap<Option<Name>, Inventory> {
+    let mut seen: BTreeMap<Option<Name>, Inventory> = BTreeMap::new();
+    for file in files {
+        match parse_inventory(&file.source, file.read_at) {
+            Ok(inventories) => {
+                for inventory in inventories {
+                    let merged = match seen.remove(&inventory.cluster) {
+                        Some(earlier) => merge(earlier, inventory),
+                        None => inventory,
+                    };
+                    seen.insert(merged.cluster.clone(), merged);
+                }
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    seen
+}
+
+/// Puts two inventories of one cluster together. What the later one knows counts; the older time counts, because it is
+/// the time up to which everything was seen.
+fn merge(earlier: Inventory, later: Inventory) -> Inventory {
+    let mut tenant_clusters = earlier.tenant_clusters;
+    tenant_clusters.extend(later.tenant_clusters);
+    Inventory {
+        cluster: later.cluster.or(earlier.cluster),
+        observed_at: earlier.observed_at.min(later.observed_at),
+        uid: known(earlier.uid, later.uid),
+        host: ClusterInventory {
+            ingresses: known(earlier.host.ingresses, later.host.ingresses),
+            gateways: known(earlier.host.gateways, later.host.gateways),
+            http_routes: known(earlier.host.http_routes, later.host.http_routes),
+            dns_config_maps: known(earlier.host.dns_config_maps, later.host.dns_config_maps),
+        },
+        tenants: known(earlier.tenants, later.tenants),
+        packages: known(earlier.packages, later.packages),
+        helm_releases: known(earlier.helm_releases, later.helm_releases),
+        tenant_clusters,
+        digest: Digest::of(format!("{}\n{}", earlier.digest, later.digest).as_bytes()),
+    }
+}
+
+fn known<T>(earlier: Observed<T>, later: Observed<T>) -> Observed<T> {
+    match later {
+        Observed::Unknown(unknown) if unknown == Unknown::not_collected() => earlier,
+        later => later,
+    }
+}
+
+/// The inventory of somebody who did not look.
+fn nothing_seen(now: Timestamp) -> Inventory {
+    fn unknown<T>() -> Observed<T> {
+        Observed::Unknown(Unknown::not_collected())
+    }
+    Inventory {
+        cluster: None,
+        observed_at: now,
+        uid: unknown(),
+        host: ClusterInventory {
+            ingresses: unknown(),
+            gateways: unknown(),
+            http_routes: unknown(),
+            dns_config_maps: unknown(),
+        },
+        tenants: unknown(),
+        packages: unknown(),
+        helm_releases: unknown(),
+        tenant_clusters: BTreeMap::new(),
+        digest: Digest::of(b""),
+    }
+}
+
+fn file(tree: &Tree, folder: &RepoPath, name: &str) -> Result<Source, Vec<Problem>> {
+    let path = folder.join(name);
+    match tree.entries.get(path.as_str()) {
+        Some(Entry::File(bytes)) => Ok(source(path.as_str(), bytes)),
+        Some(Entry::Symlink | Entry::Submodule) => {
+            Err(vec![whole_file(path.as_str(), "this must be an ordinary file", "")])
+        }
+        None => Err(vec![whole_file(path.as_str(), "there is no such file", "")]),
+    }
+}
+
+fn source(path: &str, bytes: &Arc<[u8]>) -> Source {
+    Source { path: path.to_owned(), bytes: bytes.clone() }
+}
+
+fn whole_file(path: &str, message: &str, hint: &str) -> Problem {
+    Problem {
+        path: path.to_owned(),
+        line: 0,
+        column: 0,
+        key: String::new(),
+        message: message.to_owned(),
+        hint: (!hint.is_empty()).then(|| hint.to_owned()),
+        excerpt: String::new(),
+    }
+}
