@@ -244,3 +244,64 @@ fn string_length(text: &str, quote: char) -> usize {
     }
     text.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_shapes_is_lawful() {
+        for text in [
+            "",
+            "text with { and } and %} and }} and #}",
+            "{# a comment with {{ safe }} and {% set x = 1 %} #}",
+            "{{ x }}{{- x.y[\"z\"] -}}{{ \"a | safe ~ %} }} {% raw %}\" }}{{ 'it\\'s | safe' }}{{ `~` }}",
+            "{% if (x and not (y)) or (z in [1, 2]) %}{% elif x is divisible_by(2) and y is not containing(3) %}{% else %}{% endif %}",
+            "{%- for key, value in map -%}{{ value | yaml(indent=2) }}{% else %}{% break %}{% endfor %}",
+            "{% include \"a/b.tera\" %}{{ list | length }}{{ -1 }}{{ 1.5 }}",
+            "{{ (x | first).y }}",
+        ] {
+            assert_eq!(check("a", text).map(|_| ()), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_computes_or_hides_is_refused_at_its_place() {
+        for (text, column, part) in [
+            ("{% set x = 1 %}", 4, "no `set`"),
+            ("ü{%- raw %}{{ x }}{% endraw -%}", 6, "no `raw`"),
+            ("{% filter upper %}", 4, "no `filter`"),
+            ("{% extends \"a\" %}", 4, "no `extends`"),
+            ("{% component a() %}", 4, "no `component`"),
+            ("{{ x | safe }}", 8, "no filter `safe`"),
+            ("{{ x|safe }}", 6, "no filter `safe`"),
+            ("{{ x | replace(from=\"a\", to=\"b\") }}", 8, "no filter `replace`"),
+            ("{% if x | default(value=1) %}", 11, "no filter `default`"),
+            ("{{ range(end=3) }}", 4, "no functions"),
+            ("{{ throw (message=\"x\") }}", 4, "no functions"),
+            ("{{ [x for x in y] }}", 7, "no comprehensions"),
+            ("{% for a in [x for x in y] %}", 16, "no comprehensions"),
+            ("{{ a ~ b }}", 6, "do not join"),
+            ("{{ [...a] }}", 6, "do not spread"),
+            ("{{ __tera_context }}", 4, "no fixed order"),
+        ] {
+            let problems = check("a", text).expect_err("a refused template");
+            assert!(problems.iter().any(|problem| problem.contains(&format!("a:1:{column}\n"))), "{problems:?}");
+            assert!(problems.iter().any(|problem| problem.contains(part)), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn steps_multiply_through_loops_and_includes() {
+        let shape = |text| check("a", text).expect("a lawful template");
+        let shapes = BTreeMap::from([
+            ("flat".to_owned(), shape("x")),
+            ("once".to_owned(), shape("{% for a in x %}{% endfor %}{% for a in x %}{% endfor %}")),
+            ("twice".to_owned(), shape("{% for a in x %}{% for b in x %}{% endfor %}{% endfor %}")),
+            ("through".to_owned(), shape("{% for a in x %}{% include \"once\" %}{% endfor %}")),
+        ]);
+        for (path, steps) in [("flat", 1), ("once", 21), ("twice", 111), ("through", 221)] {
+            assert_eq!(most_steps(&shapes, path, 10), steps, "{path}");
+        }
+    }
+}

@@ -244,3 +244,190 @@ impl Write for Output {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn engine(templates: &[(&str, &str)]) -> Engine {
+        Engine::new(templates, &BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn render(template: &str, context: &serde_json::Value) -> Result<String, String> {
+        Engine::new(&[("a.yaml.tera", template)], &BTreeMap::new())
+            .and_then(|engine| engine.render("a.yaml.tera", context))
+            .map_err(|error| match std::error::Error::source(&error) {
+                Some(source) => format!("{error}: {source}"),
+                None => error.to_string(),
+            })
+    }
+
+    #[test]
+    fn every_value_is_printed_as_one_scalar_or_one_block() {
+        let template = "\
+name: {{ name }}
+title: {{ title }}
+count: {{ count }}
+on: {{ on }}
+{% for host in hosts -%}
+- {{ host }}
+{% endfor -%}
+{% if labels -%}
+labels:
+{{ labels | yaml(indent=2) }}
+{% endif -%}
+first: {{ hosts | first }}
+{% include \"b.yaml.tera\" %}
+";
+        let engine = engine(&[("a.yaml.tera", template), ("b.yaml.tera", "included: {{ title }}")]);
+        let context = json!({
+            "name": "shop",
+            "title": "a: b\nc: d",
+            "count": 3,
+            "on": true,
+            "hosts": ["a.example.org", "yes"],
+            "labels": {"z": "1", "a": ["x", {"b": "z"}]},
+        });
+        let expected = "\
+name: shop
+title: \"a: b\\nc: d\"
+count: 3
+on: true
+- a.example.org
+- \"yes\"
+labels:
+  z: \"1\"
+  a:
+  - x
+  - b: z
+first: a.example.org
+included: \"a: b\\nc: d\"
+";
+        assert_eq!(engine.render("a.yaml.tera", &context).expect("a lawful template"), expected);
+    }
+
+    #[test]
+    fn rendering_is_the_same_in_every_thread_and_every_engine() {
+        let templates =
+            [("a", "{% for key, value in map %}{{ key }}: {{ value }}\n{% endfor %}{{ map | yaml(indent=0) }}")];
+        let map: serde_json::Map<_, _> = (0..50).map(|n| (format!("key-{}", n * 7919 % 50), json!(n))).collect();
+        let context = json!({"map": map});
+        let first = engine(&templates).render("a", &context).expect("a lawful template");
+        assert!(first.starts_with("key-0: 0\nkey-19: 1\n"), "{first}");
+        let shared = engine(&templates);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        assert_eq!(shared.render("a", &context).expect("a lawful template"), first);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn an_override_replaces_the_template_of_the_same_path() {
+        let overrides = BTreeMap::from([("b".to_owned(), "mine: {{ x }}\n".to_owned())]);
+        let engine = Engine::new(&[("a", "{% include \"b\" %}"), ("b", "theirs: {{ x }}\n")], &overrides);
+        let text = engine.and_then(|engine| engine.render("a", &json!({"x": 1})));
+        assert_eq!(text.expect("lawful templates"), "mine: 1\n");
+    }
+
+    #[test]
+    fn all_problems_of_all_templates_are_reported_at_once() {
+        let overrides = BTreeMap::from([
+            ("host/overlay/packge.yaml.tera".to_owned(), String::new()),
+            ("host/overlay/package.yaml.tera".to_owned(), "a: 1\nb: {{ x | }}\n".to_owned()),
+        ]);
+        let templates = [
+            ("host/overlay/package.yaml.tera", ""),
+            ("tenant/a.yaml.tera", "{% if x %}\n"),
+            ("tenant/b.yaml.tera", "{{ x | safe }}{% set y = 1 %}\n  {{ range(end=3) }}\n"),
+        ];
+        let error = Engine::new(&templates, &overrides).expect_err("four wrong templates").to_string();
+        for part in [
+            "`host/overlay/packge.yaml.tera` overrides no template; did you mean `host/overlay/package.yaml.tera`?",
+            "--> host/overlay/package.yaml.tera:2:",
+            "--> tenant/a.yaml.tera:",
+            "no filter `safe`",
+            "--> tenant/b.yaml.tera:1:8",
+            "no `set`",
+            "--> tenant/b.yaml.tera:1:18",
+            "--> tenant/b.yaml.tera:2:6\n  |\n2 |   {{ range(end=3) }}\n  |      ^",
+        ] {
+            assert!(error.contains(part), "{part:?} is not in\n{error}");
+        }
+    }
+
+    #[test]
+    fn what_templates_include_is_looked_up_when_they_are_loaded() {
+        for (templates, part) in [
+            ([("a", "{% include \"b\" %}"), ("b", "{% include \"a\" %}")], "Circular include"),
+            ([("a", "x\n{% include \"../../etc/passwd\" %}"), ("b", "")], "--> a:2:"),
+            ([("a", "{% if x is unheard_of %}{% endif %}"), ("b", "")], "Unknown test `unheard_of`"),
+        ] {
+            let error = Engine::new(&templates, &BTreeMap::new()).expect_err("a wrong include").to_string();
+            assert!(error.contains(part), "{part:?} is not in\n{error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_variable_is_an_error_with_its_place_or_its_name() {
+        let context = json!({"given": {"x": 1}, "other": null});
+        for (template, part) in [
+            ("a: 1\nb: {{ missing }}\n", "a.yaml.tera:2:7"),
+            ("{{ given.y }}", "a.yaml.tera:1:10"),
+            ("{% for x in missing %}{% endfor %}", "a.yaml.tera:1:13"),
+            (
+                "{% if missing %}{% endif %}",
+                "`a.yaml.tera` uses `missing`, which it is not given; it is given given, other",
+            ),
+            ("{{ given | yaml }}", "indent"),
+            ("{{ given | yaml(indent=1000) }}", "at most 100"),
+            ("a:\n{{ given.x | yaml(indent=2) }}", "neither a map nor a list"),
+            ("{{ [other] | yaml(indent=2) }}", "null at `/0`"),
+        ] {
+            let error = render(template, &context).expect_err("a variable is missing");
+            assert!(error.contains(part), "{part:?} is not in\n{error}");
+        }
+        assert!(matches!(engine(&[]).render("a", &json!({})), Err(TemplateError::Missing(_))));
+        assert!(matches!(engine(&[("a", "")]).render("a", &json!([1])), Err(TemplateError::Context { .. })));
+    }
+
+    #[test]
+    fn a_bomb_is_stopped_whether_it_prints_or_not() {
+        let list: Vec<_> = (0..4000).collect();
+        let context = json!({"list": list, "text": "x".repeat(9_000)});
+        for bomb in [
+            "{% for a in list %}{% for b in list %}{% endfor %}{% endfor %}",
+            "{% for a in list %}{% include \"inner\" %}{% endfor %}",
+            "{% for a in text %}{% for b in text %}{% endfor %}{% endfor %}",
+        ] {
+            let engine = engine(&[("a", bomb), ("inner", "{% for b in list %}{% endfor %}")]);
+            let error = engine.render("a", &context).expect_err("a bomb");
+            assert!(matches!(error, TemplateError::TooManySteps { steps: 16_000_000.., .. }), "{error}");
+        }
+        let written_out = format!("{{% for a in [{}] %}}{{% endfor %}}", vec!["1"; 4000].join(","));
+        let nested = written_out.replace("{% endfor %}", &format!("{written_out}{{% endfor %}}"));
+        let error = engine(&[("a", &nested)]).render("a", &json!({})).expect_err("a bomb");
+        assert!(matches!(error, TemplateError::TooManySteps { .. }), "{error}");
+
+        let chain: Vec<_> =
+            (0..30).map(|n| (format!("t{n}"), format!("{{% include \"t{}\" %}}", n + 1).repeat(10))).collect();
+        let mut templates: Vec<_> = chain.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        templates.push(("t30", ""));
+        let error = engine(&templates).render("t0", &json!({})).expect_err("a bomb");
+        assert!(matches!(error, TemplateError::TooManySteps { .. }), "{error}");
+
+        let printing = format!("{{% for a in list %}}{}{{% endfor %}}", "0123456789".repeat(200));
+        let error = engine(&[("a", &printing)]).render("a", &context).expect_err("eight million bytes");
+        assert!(matches!(error, TemplateError::TooLong { .. }), "{error}");
+
+        let lawful = engine(&[("a", "{% for a in list %}{% for b in list %}{% endfor %}{% endfor %}")]);
+        let hosts: Vec<_> = (0..2000).collect();
+        assert_eq!(lawful.render("a", &json!({"list": hosts})).expect("lawful loops"), "");
+    }
+}

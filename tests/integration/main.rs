@@ -1,5 +1,8 @@
 //! One binary for all tests that use the crate from outside.
 
 mod architecture;
+mod manifest_references;
+mod manifest_set;
+mod manifest_validate;
 mod manifest_yaml;
 mod platform_agreement;

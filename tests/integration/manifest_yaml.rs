@@ -265,8 +265,8 @@ fn read_second(text: &str) -> Vec<Value> {
 
 #[track_caller]
 fn assert_reads(text: &str, value: &Value) {
-    assert_eq!(read_first(text), [value.clone()], "kubectl's reading of\n{text}");
-    assert_eq!(read_second(text), [value.clone()], "the other reading of\n{text}");
+    assert_eq!(read_first(text), std::slice::from_ref(value), "kubectl's reading of\n{text}");
+    assert_eq!(read_second(text), std::slice::from_ref(value), "the other reading of\n{text}");
 }
 
 /// A value in every position that the writer knows.

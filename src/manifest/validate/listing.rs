@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::manifest::{
     ClusterManifests,
-    validate::{Document, ManifestProblem, Rules, Target, meaning::KUSTOMIZE, parent, references},
+    validate::{self, Document, ManifestProblem, Rules, Target, meaning::KUSTOMIZE, parent, references},
 };
 
 /// The name of kustomize's own file in a folder.
@@ -71,7 +71,7 @@ fn check_reached(
 ) {
     let top = format!("{}/manifests", cluster.folder);
     let applied: BTreeSet<_> = documents.iter().filter_map(references::applied_folder).collect();
-    for path in cluster.files.keys() {
+    for path in cluster.files.keys().filter(|path| validate::is_applied(cluster, path)) {
         let folder = parent(path.as_str());
         // A folder with a list of its own is reached as a whole, by the nearest list above it.
         let (wanted, above) = match path.as_str().strip_suffix(FILE).and_then(|rest| rest.strip_suffix('/')) {
@@ -115,7 +115,7 @@ fn wrong(
         return crosses.then(|| format!("`{text}` is for the tenant cluster and would be applied to the host"));
     }
     if let Some((file, _)) = cluster.files.get_key_value(path.as_str()) {
-        let target = super::target(cluster, file);
+        let target = validate::target(cluster, file);
         let crosses = target != entry.document.target && matches!(target, Target::Tenant(_));
         return crosses.then(|| format!("`{text}` is for the tenant cluster and would be applied to the host"));
     }

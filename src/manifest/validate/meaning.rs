@@ -56,10 +56,11 @@ pub(super) fn check(
     }
 }
 
-/// Compares what names an object. A file of kustomize has no name, so only its kind counts.
+/// Compares what names an object. A file of kustomize has no name, so only its kind counts; the same holds for files of
+/// our own, which are meant with an empty name.
 fn check_identity(document: &Document<'_>, meant: &ObjectId, hint: &str, problems: &mut Vec<ManifestProblem>) {
     let mut fields = vec![("/apiVersion", Some(meant.api_version.as_str())), ("/kind", Some(&meant.kind))];
-    if meant.group() != KUSTOMIZE {
+    if meant.group() != KUSTOMIZE && !meant.name.is_empty() {
         fields.push(("/metadata/namespace", meant.namespace.as_deref()));
         fields.push(("/metadata/name", Some(&meant.name)));
     }

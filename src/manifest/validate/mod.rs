@@ -142,7 +142,7 @@ fn check_cluster(cluster: &ClusterManifests, rules: &Rules) -> Vec<ManifestProbl
     let mut complete = true;
     for (of_file, found) in read {
         complete &= of_file.is_some();
-        documents.extend(of_file.into_iter().flatten());
+        documents.extend(of_file.into_iter().flatten().filter(|document| is_applied(cluster, document.path)));
         problems.extend(found);
     }
     if complete {
@@ -171,12 +171,17 @@ fn check_file<'a>(
         })
         .collect();
     meaning::check(path, &file.meanings, &documents, &mut problems);
-    for document in &documents {
+    for document in documents.iter().filter(|document| is_applied(cluster, document.path)) {
         content::check(document, &mut problems);
         pins::check(document, &mut problems);
         snippet::check(document, &mut problems);
     }
     (Some(documents), problems)
+}
+
+/// Whether Flux reads a file. It does not read what we keep for ourselves beside the manifests.
+fn is_applied(cluster: &ClusterManifests, path: &RepoPath) -> bool {
+    path.below(cluster.folder.as_str()).is_some_and(|below| below.starts_with("manifests/"))
 }
 
 /// Where Flux applies the objects of a file: what lies in the folder `cluster` of a tenant's layer goes to the tenant.

@@ -32,7 +32,7 @@ fn check_repository(document: &Document<'_>, problems: &mut Vec<ManifestProblem>
     if !document.text("/spec/ref/tag").is_some_and(is_tag) {
         report("/spec/ref/tag", "there is no tag");
     }
-    if !document.text("/spec/ref/digest").is_some_and(|digest| Digest::parse(digest).is_ok()) {
+    if document.text("/spec/ref/digest").is_none_or(|digest| Digest::parse(digest).is_err()) {
         report("/spec/ref/digest", "there is no digest");
     }
 }
@@ -77,7 +77,8 @@ fn check_image_map(
 ) {
     let text = |key: &str| map.get(key).and_then(Value::as_str);
     let has_repository = text("repository").is_some();
-    if !has_repository && !(is_image_key(key) && map.contains_key("tag")) {
+    let is_partial = is_image_key(key) && map.contains_key("tag");
+    if !has_repository && !is_partial {
         return;
     }
     let message = match (text("tag"), text("digest")) {

@@ -2,7 +2,7 @@
 
 use crate::manifest::yaml::is_reserved;
 
-/// Whether readers of YAML 1.1 and 1.2 may disagree about a plain scalar, as a key or as a value.
+/// Whether readers of YAML 1.1 and 1.2 may disagree about a plain scalar as a value.
 ///
 /// `true`, `false`, and numbers in their shortest decimal form are the same for all; an empty scalar and `null` are
 /// nulls for all, which another rule refuses.
@@ -11,6 +11,12 @@ pub(super) fn is_ambiguous(text: &str) -> bool {
         return false;
     }
     is_reserved(text) || matches!(text, "=" | "<<") || is_odd_number(text) || is_date(text)
+}
+
+/// Whether readers may disagree about a plain scalar as a key: also when it is a number or a boolean for all of them,
+/// because they spell it differently when they make the text of it that JSON needs.
+pub(super) fn is_ambiguous_key(text: &str) -> bool {
+    is_ambiguous(text) || matches!(text, "" | "~") || is_reserved(text) || is_canonical_number(text)
 }
 
 /// `-?(0|[1-9][0-9]*)(\.[0-9]+)?`
@@ -30,7 +36,7 @@ fn is_odd_number(text: &str) -> bool {
     if let Some(digits) = ["0x", "0o", "0b", "0X", "0O", "0B"].iter().find_map(|base| unsigned.strip_prefix(base)) {
         return !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'_');
     }
-    if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
+    if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.' || first == '_') {
         return false;
     }
     if !unsigned.bytes().any(|byte| byte.is_ascii_digit()) {
@@ -40,7 +46,7 @@ fn is_odd_number(text: &str) -> bool {
     let exponent = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
     mantissa.bytes().all(|byte| byte.is_ascii_digit() || b"_,:.".contains(&byte))
         && mantissa.bytes().filter(|&byte| byte == b'.').count() <= 1
-        && exponent.bytes().all(|byte| byte.is_ascii_digit())
+        && exponent.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
 }
 
 /// A timestamp begins with four digits, a hyphen, a digit.
@@ -93,7 +99,7 @@ mod tests {
             "1,000",
             "-012",
         ] {
-            assert!(is_ambiguous(text), "{text:?}");
+            assert!(is_ambiguous(text) && is_ambiguous_key(text), "{text:?}");
         }
         for text in [
             "true",
@@ -124,6 +130,12 @@ mod tests {
             "e3",
         ] {
             assert!(!is_ambiguous(text), "{text:?}");
+        }
+        for text in ["true", "false", "null", "~", "", "0", "-0", "7.0", "80"] {
+            assert!(is_ambiguous_key(text), "{text:?}");
+        }
+        for text in ["a", "app.kubernetes.io/name", "0.8.1", "5m", "10.0.0.0/8"] {
+            assert!(!is_ambiguous_key(text), "{text:?}");
         }
     }
 }

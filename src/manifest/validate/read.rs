@@ -75,10 +75,21 @@ fn check_notation(text: &str, report: &mut impl FnMut(usize, &'static str, Strin
     const NO_ANCHORS: &str = "write the value out: a generated file has no anchors, aliases or tags";
     let mut document = 0;
     let mut aliases = false;
+    let mut places = Vec::new();
     for event in Parser::new_from_str(text) {
         // What cannot be parsed is reported by the parsers that read values.
         let Ok((event, span)) = event else { break };
         let line = span.start.line();
+        let is_key = match &event {
+            Event::MappingEnd | Event::SequenceEnd => {
+                places.pop();
+                false
+            }
+            Event::Alias(_) | Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) => {
+                step(&mut places)
+            }
+            _ => false,
+        };
         let (anchor, tag) = match &event {
             Event::DocumentStart(_, version) => {
                 document += 1;
@@ -93,14 +104,22 @@ fn check_notation(text: &str, report: &mut impl FnMut(usize, &'static str, Strin
                 (0, false)
             }
             Event::Scalar(value, style, anchor, tag) => {
-                if *style == ScalarStyle::Plain && plain::is_ambiguous(value) {
-                    let message =
-                        format!("line {line} has `{}`, which readers of YAML do not agree about", value.escape_debug());
+                let ambiguous = if is_key { plain::is_ambiguous_key } else { plain::is_ambiguous };
+                if *style == ScalarStyle::Plain && ambiguous(value) {
+                    let value = value.escape_debug();
+                    let message = format!("line {line} has `{value}`, which readers of YAML do not agree about");
                     report(document, "Ambiguous", message, "quote it");
                 }
                 (*anchor, tag.is_some())
             }
-            Event::SequenceStart(_, anchor, tag) | Event::MappingStart(_, anchor, tag) => (*anchor, tag.is_some()),
+            Event::SequenceStart(_, anchor, tag) => {
+                places.push(Place::List);
+                (*anchor, tag.is_some())
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                places.push(Place::Key);
+                (*anchor, tag.is_some())
+            }
             _ => (0, false),
         };
         if anchor != 0 {
@@ -111,6 +130,28 @@ fn check_notation(text: &str, report: &mut impl FnMut(usize, &'static str, Strin
         }
     }
     aliases
+}
+
+/// What the next node of an open list or map is.
+enum Place {
+    List,
+    Key,
+    Value,
+}
+
+/// Takes note of a node. Returns whether it is a key.
+fn step(places: &mut [Place]) -> bool {
+    match places.last_mut() {
+        Some(place @ Place::Key) => {
+            *place = Place::Value;
+            true
+        }
+        Some(place @ Place::Value) => {
+            *place = Place::Key;
+            false
+        }
+        Some(Place::List) | None => false,
+    }
 }
 
 /// Reads with the second parser. One document at a time: after an error its iterator would go on for ever.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     manifest::{
         ClusterManifests,
-        validate::{Document, ManifestProblem, Rules, Target, listing, tenant_layer},
+        validate::{self, Document, ManifestProblem, Rules, Target, listing, tenant_layer},
     },
     model::object::ObjectId,
 };
@@ -86,7 +86,7 @@ impl References<'_> {
         }
         // Only the objects of the tenant may go where its kubeconfig leads, and they may go nowhere else.
         let wanted = self.remote_target();
-        if let Some(other) = inside.iter().find(|path| super::target(self.cluster, path) != wanted) {
+        if let Some(other) = inside.iter().find(|path| validate::target(self.cluster, path) != wanted) {
             let message = format!("it would apply `{other}` to the wrong cluster");
             self.report("/spec/path", message);
         }
