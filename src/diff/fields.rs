@@ -1,6 +1,6 @@
 //! Two values, place by place.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use similar::DiffTag;
@@ -12,46 +12,36 @@ use crate::diff::{Change, FieldChange, Side, lines, secrets};
 /// Entries of a list are the same entry when both sides name each of theirs by another `name`; else lists are compared
 /// as sequences. Secret values are masked.
 pub(crate) fn field_changes(old: &Value, new: &Value) -> Vec<FieldChange> {
-    let kind = |value: &Value| value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
-    // A document that turns into a `Secret`, or was one, is as secret as one.
-    let kind = if kind(old) == "Secret" { kind(old) } else { kind(new) };
-    let mut comparison = Comparison { kind, found: Vec::new() };
-    comparison.values(&Place::default(), old, new);
+    let mut comparison = Comparison { found: Vec::new() };
+    comparison.values(&Place { path: String::new(), hidden: false }, old, new);
     comparison.found
 }
 
 struct Comparison {
-    kind: String,
     found: Vec<FieldChange>,
 }
 
-/// A place in a document, with what its keys say about secrets.
-#[derive(Clone, Default)]
+/// A place in a document, and whether what stands there is secret.
+#[derive(Clone)]
 struct Place {
     path: String,
-    keys: Vec<String>,
     hidden: bool,
 }
 
 impl Place {
-    fn entry(&self, key: &str, kind: &str, value: &Value) -> Self {
-        let mut place = self.clone();
-        if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/')) {
-            let dot = if self.path.is_empty() { "" } else { "." };
-            let _ = write!(place.path, "{dot}{key}");
-        } else {
-            let _ = write!(place.path, "[{}]", Value::from(key));
-        }
-        place.keys.push(key.to_owned());
-        let first = &place.keys[0];
-        let second = place.keys.get(1).map(String::as_str);
-        place.hidden |= secrets::is_secret_field(kind, first, second);
-        place.hidden |= secrets::is_secret_key(key) && !value.is_object();
-        place
+    fn entry(&self, map: &Map<String, Value>, key: &str, value: &Value) -> Self {
+        let hidden = self.hidden || secrets::hides(map, key, value);
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/');
+        let path = match key {
+            key if key.is_empty() || !key.chars().all(is_plain) => format!("{}[{}]", self.path, Value::from(key)),
+            key if self.path.is_empty() => key.to_owned(),
+            key => format!("{}.{key}", self.path),
+        };
+        Self { path, hidden }
     }
 
     fn item(&self, index: &str) -> Self {
-        Self { path: format!("{}[{index}]", self.path), ..self.clone() }
+        Self { path: format!("{}[{index}]", self.path), hidden: self.hidden }
     }
 }
 
@@ -75,15 +65,19 @@ impl Comparison {
 
     fn maps(&mut self, place: &Place, old: &Map<String, Value>, new: &Map<String, Value>) {
         for (key, value) in new {
-            let place = place.entry(key, &self.kind, value);
+            let at = || place.entry(new, key, value);
             match old.get(key) {
-                Some(old) => self.values(&place, old, value),
-                None => self.added(&place, value),
+                Some(before) if before == value => {}
+                Some(before) => {
+                    let hidden = place.hidden || secrets::hides(old, key, before);
+                    let at = at();
+                    self.values(&Place { hidden: hidden || at.hidden, ..at }, before, value);
+                }
+                None => self.added(&at(), value),
             }
         }
         for (key, value) in old.iter().filter(|(key, _)| !new.contains_key(*key)) {
-            let place = place.entry(key, &self.kind, value);
-            self.removed(&place, value);
+            self.removed(&place.entry(old, key, value), value);
         }
     }
 
@@ -134,23 +128,27 @@ impl Comparison {
             let new = secrets::masked(&Value::from(new.to_vec()), place.hidden, Side::Both);
             return self.push(place, Change::Reordered { old, new });
         }
-        for operation in lines::operations(&old_keys, &new_keys) {
-            if operation.tag() == DiffTag::Equal {
-                continue;
+        let operations = lines::operations(&old_keys, &new_keys);
+        let operations = operations.iter().filter(|operation| operation.tag() != DiffTag::Equal);
+        // Texts and numbers are their own identity: which of them come and go says all.
+        if !old.iter().chain(new).any(is_nested) {
+            let (mut removed, mut added) = (Vec::new(), Vec::new());
+            for operation in operations {
+                removed.extend(old[operation.old_range()].iter().map(|value| secrets::masked(value, place.hidden, Side::Old)));
+                added.extend(new[operation.new_range()].iter().map(|value| secrets::masked(value, place.hidden, Side::New)));
             }
-            let (mut old_range, mut new_range) = (operation.old_range(), operation.new_range());
-            // Objects that stand for each other are compared inside; texts and numbers are not alike enough.
-            while let (Some(from), Some(to)) = (old_range.clone().next(), new_range.clone().next())
-                && is_nested(&old[from])
-                && is_nested(&new[to])
-            {
+            return self.push(place, Change::Entries { removed, added });
+        }
+        for operation in operations {
+            let (old_range, new_range) = (operation.old_range(), operation.new_range());
+            let pairs = old_range.len().min(new_range.len());
+            for (from, to) in old_range.clone().zip(new_range.clone()) {
                 self.values(&place.item(&to.to_string()), &old[from], &new[to]);
-                (old_range.start, new_range.start) = (from + 1, to + 1);
             }
-            for from in old_range {
+            for from in old_range.skip(pairs) {
                 self.removed(&place.item(&from.to_string()), &old[from]);
             }
-            for to in new_range {
+            for to in new_range.skip(pairs) {
                 self.added(&place.item(&to.to_string()), &new[to]);
             }
         }
@@ -214,7 +212,16 @@ mod tests {
             "metadata": {"annotations": {"example.org/a": "2", "a.b": "1"}},
             "spec": {"tag": "2", "n": "1", "same": {"x": [1]}, "more": {"k": 1}},
         });
-        insta::assert_snapshot!(shown(old, new), @"");
+        insta::assert_snapshot!(shown(old, new), @r#"
+        metadata.annotations["example.org/a"]: Changed { old: String("1"), new: String("2") }
+        metadata.annotations["a.b"]: Added(String("1"))
+        metadata.annotations.b: Removed(String("1"))
+        spec.tag: Changed { old: String("1"), new: String("2") }
+        spec.n: Changed { old: Number(1), new: String("1") }
+        spec.more: Added(Object {"k": Number(1)})
+        spec.gone: Removed(Bool(true))
+        spec[""]: Removed(Number(1))
+        "#);
     }
 
     #[test]
@@ -233,21 +240,34 @@ mod tests {
             "order": ["2", "1"],
             "twice": [{"name": "a", "n": 1}, {"name": "a", "n": 3}],
         });
-        insta::assert_snapshot!(shown(old, new), @"");
+        insta::assert_snapshot!(shown(old, new), @r#"
+        dependsOn: Reordered { old: Array [String("a"), String("b")], new: Array [String("b"), String("a")] }
+        dependsOn[name=a].namespace: Changed { old: String("x"), new: String("y") }
+        dependsOn[name=d]: Added(Object {"name": String("d")})
+        dependsOn[name=c]: Removed(Object {"name": String("c")})
+        resources: Entries { removed: [String("b.yaml")], added: [String("aa.yaml")] }
+        patches[0].target.kind: Changed { old: String("A"), new: String("B") }
+        patches[2]: Added(Object {"path": String("c")})
+        order: Reordered { old: Array [String("1"), String("2")], new: Array [String("2"), String("1")] }
+        twice[1].n: Changed { old: Number(2), new: Number(3) }
+        "#);
     }
 
     #[test]
     fn texts_are_compared_line_by_line() {
         let old = json!({"data": {"x.override": "rewrite name a p.\nrewrite name b p.\n", "one": "a", "same": "x\ny"}});
         let new = json!({"data": {"x.override": "rewrite name a p.\nrewrite name c p.\n", "one": "a\nb", "same": "x\ny"}});
-        insta::assert_snapshot!(shown(old, new), @"");
+        insta::assert_snapshot!(shown(old, new), @r#"
+        data["x.override"]: Lines([Hunk { old_start: 1, new_start: 1, lines: [HunkLine { side: Both, text: "rewrite name a p.", no_newline: false }, HunkLine { side: Old, text: "rewrite name b p.", no_newline: false }, HunkLine { side: New, text: "rewrite name c p.", no_newline: false }] }])
+        data.one: Changed { old: String("a"), new: String("a\nb") }
+        "#);
     }
 
     #[test]
     fn what_is_secret_is_masked_wherever_it_stands() {
         let old = json!({
             "kind": "Secret",
-            "metadata": {"name": "s", "annotations": {"last": "{\"data\":{\"a\":\"b2xk\"}}"}},
+            "metadata": {"name": "s", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "b2xk"}},
             "data": {"a": "b2xk", "b": "b2xk"},
             "stringData": {"text": "one\nold\n"},
         });
@@ -257,10 +277,20 @@ mod tests {
             "data": {"a": "bmV3", "c": "bmV3"},
             "stringData": {"text": "one\nnew\n"},
         });
-        insta::assert_snapshot!(shown(old, new), @"");
+        insta::assert_snapshot!(shown(old, new), @r#"
+        metadata.annotations: Removed(Object {"kubectl.kubernetes.io/last-applied-configuration": String("*** (before)")})
+        data.a: Changed { old: String("*** (before)"), new: String("*** (after)") }
+        data.c: Added(String("*** (after)"))
+        data.b: Removed(String("*** (before)"))
+        stringData.text: Changed { old: String("*** (before)"), new: String("*** (after)") }
+        "#);
         let old = json!({"spec": {"adminPassword": "old", "env": [{"name": "A", "token": "old"}], "text": "x: 1\ntoken: old\n"}});
         let new = json!({"spec": {"adminPassword": "new", "env": [{"name": "A", "token": "new"}], "text": "x: 1\ntoken: new\n"}});
-        insta::assert_snapshot!(shown(old, new), @"");
+        insta::assert_snapshot!(shown(old, new), @r#"
+        spec.adminPassword: Changed { old: String("*** (before)"), new: String("*** (after)") }
+        spec.env[name=A].token: Changed { old: String("*** (before)"), new: String("*** (after)") }
+        spec.text: Lines([Hunk { old_start: 1, new_start: 1, lines: [HunkLine { side: Both, text: "x: 1", no_newline: false }, HunkLine { side: Old, text: "token: *** (before)", no_newline: false }, HunkLine { side: New, text: "token: *** (after)", no_newline: false }] }])
+        "#);
     }
 
     proptest::proptest! {

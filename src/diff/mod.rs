@@ -16,6 +16,8 @@ mod pins;
 pub mod print;
 mod secrets;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -193,6 +195,13 @@ pub enum Change {
     },
     /// A text of several lines: those that differ, with some around them.
     Lines(Vec<Hunk>),
+    /// Entries of a list of texts or numbers come and go.
+    Entries {
+        /// Those that are there.
+        removed: Vec<Value>,
+        /// Those that are wanted.
+        added: Vec<Value>,
+    },
     /// The same entries of a list in another order.
     Reordered {
         /// The order that is there.

@@ -81,6 +81,7 @@ fn texts(field: &FieldChange) -> Option<(&str, &str)> {
         | Change::Added(_)
         | Change::Removed(_)
         | Change::Lines(_)
+        | Change::Entries { .. }
         | Change::Reordered { .. } => None,
     }
 }

@@ -1,16 +1,15 @@
 //! What nobody may read in a diff.
 //!
-//! Masked are the values below `data` and `stringData` of a `Secret`, its annotations (kubectl keeps a copy of the object
-//! there), and every value whose key looks like one of a secret. The two sides get different masks, so that one sees
-//! *that* it differs.
+//! Masked are the values below `data` and `stringData` of a `Secret`, wherever it is nested, and every value whose key
+//! looks like one of a secret. The two sides get different masks, so that one sees *that* it differs.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::diff::Side;
 
 /// Endings of keys, in lower case and without `-`, `_` and `.`, below which a secret stands. References such as
 /// `secretName` or `tokenRef` end otherwise.
-const ENDINGS: [&str; 15] = [
+const ENDINGS: [&str; 16] = [
     "password",
     "passwords",
     "passwd",
@@ -26,6 +25,8 @@ const ENDINGS: [&str; 15] = [
     "secretkey",
     "credentials",
     "authorization",
+    // kubectl keeps a copy of the whole object in an annotation of this name.
+    "lastappliedconfiguration",
 ];
 
 /// Whether the value of a key is not to be shown.
@@ -34,10 +35,11 @@ pub(crate) fn is_secret_key(key: &str) -> bool {
     ENDINGS.iter().any(|ending| key.ends_with(ending))
 }
 
-/// Whether everything at a path of a `Secret` is hidden. The path is that of a top-level key and the key below it.
-pub(crate) fn is_secret_field(kind: &str, first: &str, second: Option<&str>) -> bool {
-    kind == "Secret"
-        && (matches!(first, "data" | "stringData") || (first, second) == ("metadata", Some("annotations")))
+/// Whether everything below a key of a map is hidden.
+pub(crate) fn hides(map: &Map<String, Value>, key: &str, value: &Value) -> bool {
+    let is_secret = map.get("kind").and_then(Value::as_str) == Some("Secret");
+    // Below a key such as `secret` an object names one more often than it holds one: its own keys tell.
+    (is_secret && matches!(key, "data" | "stringData")) || (is_secret_key(key) && !value.is_object())
 }
 
 /// The mask of one side.
@@ -54,8 +56,7 @@ pub(crate) fn masked(value: &Value, hidden: bool, side: Side) -> Value {
     match value {
         Value::Object(map) => {
             let entries = map.iter().map(|(key, value)| {
-                // Below a key such as `secret` an object names one more often than it holds one: its own keys tell.
-                let hidden = hidden || (is_secret_key(key) && !value.is_object());
+                let hidden = hidden || hides(map, key, value);
                 (key.clone(), masked(value, hidden, side))
             });
             Value::Object(entries.collect())
@@ -71,32 +72,38 @@ pub(crate) fn masked(value: &Value, hidden: bool, side: Side) -> Value {
     }
 }
 
-/// Whether a text is a secret whatever its key: a private key.
+/// Whether a text is a secret whatever its key: it holds a private key or a whole `Secret`.
 pub(crate) fn is_secret_text(text: &str) -> bool {
-    text.contains("PRIVATE KEY-----")
+    let has_data = || text.split(|c: char| !c.is_alphanumeric()).any(|word| matches!(word, "data" | "stringData"));
+    text.contains("PRIVATE KEY-----") || (may_hold_secret(text) && has_data())
 }
 
 /// A line in which what follows a key that looks secret is masked: `password: x`, `--token=x`, `{"token": "x"}`, and the
 /// password of a URL.
 pub(crate) fn masked_line(line: &str, side: Side) -> String {
     let key_character = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut out = String::new();
+    let mut copied = 0;
     for (at, _) in line.match_indices([':', '=']) {
         let before = line[..at].trim_end_matches([' ', '\t', '"', '\'']);
         let key = &before[before.trim_end_matches(key_character).len()..];
         let value = &line[at + 1..];
         // A reference such as `token:` with an object below it has no value on its line.
-        if is_secret_key(key) && !value.trim().is_empty() {
-            return format!("{}{} {}", &line[..at], &line[at..=at], mask(side));
+        if is_secret_key(key) && !value.trim_start().is_empty() {
+            out.extend([&line[copied..=at], " ", mask(side)]);
+            return out;
         }
         if let Some(authority) = value.strip_prefix("//") {
-            let authority = &authority[..authority.find(['/', ' ', '"', '\'']).unwrap_or(authority.len())];
-            if let Some((user, _)) = authority.rsplit_once('@').and_then(|(userinfo, _)| userinfo.split_once(':')) {
-                let host = line[at..].find('@').map_or("", |sign| &line[at + sign..]);
-                return format!("{}://{user}:{}{host}", &line[..at], mask(side));
-            }
+            let authority = authority.split(['/', ' ', '"', '\'']).next().unwrap_or_default();
+            let Some((userinfo, _)) = authority.rsplit_once('@') else { continue };
+            let Some((user, _)) = userinfo.split_once(':') else { continue };
+            let start = at + "://".len();
+            out.extend([&line[copied..start + user.len()], ":", mask(side)]);
+            copied = start + userinfo.len();
         }
     }
-    line.to_owned()
+    out.push_str(line.get(copied..).unwrap_or_default());
+    out
 }
 
 /// Whether a text that does not parse may hold a `Secret`.
@@ -132,7 +139,9 @@ mod tests {
             "tokens": ["a", {"value": "b"}],
             "secret": {"name": "n", "password": "p"},
             "config": "user: u\npassword: p\ntoken:\n",
-            "arguments": ["--token=abc", "--name=a", "{\"apiKey\": \"x\"}", "https://bot:pw@git.example.org/x"],
+            "arguments": ["--token=abc", "--name=a", "{\"apiKey\": \"x\"}", "https://bot:p:w@@git.example.org/x token=y"],
+            "nested": [{"kind": "Secret", "metadata": {"name": "n"}, "data": {"k": "v"}}],
+            "manifest": "kind: Secret\ndata:\n  k: v\n",
             "tls.key": "-----BEGIN EC PRIVATE KEY-----\nAAAA\n",
         });
         let shown = json!({
@@ -145,8 +154,10 @@ mod tests {
                 "--token= *** (before)",
                 "--name=a",
                 "{\"apiKey\": *** (before)",
-                "https://bot:*** (before)@git.example.org/x",
+                "https://bot:*** (before)@git.example.org/x token= *** (before)",
             ],
+            "nested": [{"kind": "Secret", "metadata": {"name": "n"}, "data": {"k": "*** (before)"}}],
+            "manifest": "*** (before)",
             "tls.key": "*** (before)",
         });
         assert_eq!(masked(&value, false, Side::Old), shown);

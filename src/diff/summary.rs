@@ -15,6 +15,9 @@ const SUBJECT_CHARACTERS: usize = 72;
 /// The most lines that a commit's body has.
 const BODY_LINES: usize = 400;
 
+/// The most characters that a line of a commit's body has.
+const BODY_CHARACTERS: usize = 400;
+
 /// A change set in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +60,13 @@ pub struct FileCounts {
     pub changed: usize,
     /// Ones that go.
     pub deleted: usize,
+}
+
+impl FileCounts {
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.created + self.changed + self.deleted
+    }
 }
 
 /// Hosts by what happens to their records.
@@ -157,7 +167,7 @@ pub(crate) fn parts(summary: &Summary) -> Vec<String> {
     let mut parts = Vec::new();
     let mut part = |count: usize, noun: &str, verb: &str| {
         if count > 0 {
-            parts.push(format!("{count} {noun}{} {verb}", if count == 1 { "" } else { "s" }));
+            parts.push(format!("{} {verb}", counted(count, noun)));
         }
     };
     part(hosts.added, "host", "added");
@@ -171,8 +181,7 @@ pub(crate) fn parts(summary: &Summary) -> Vec<String> {
         part(objects.configured, "object", "configured");
     }
     if parts.is_empty() {
-        let total = files.created + files.changed + files.deleted;
-        parts.push(format!("{total} file{} changed", if total == 1 { "" } else { "s" }));
+        parts.push(format!("{} changed", counted(files.total(), "file")));
     }
     parts
 }
@@ -180,13 +189,15 @@ pub(crate) fn parts(summary: &Summary) -> Vec<String> {
 /// The body of the commit: what [`print::human`] prints, without colour, without anything that Git, Gitea or a CI system
 /// would take for an instruction: trailers, `[skip ci]`, references to issues.
 ///
-/// It has no trailing line feed. A very long one is cut after a line, with the number of lines left out.
+/// It has no trailing line feed. A very long one is cut after a line, with the number of lines left out; a very long
+/// line ends in `…`.
 pub fn commit_body(change_set: &ChangeSet) -> String {
     let text = print::human(change_set, print::Style::Plain);
     let lines: Vec<&str> = text.lines().collect();
-    let mut body: Vec<String> = lines.iter().take(BODY_LINES).map(|line| print::escape::commit_line(line)).collect();
+    let line = |line: &&str| shortened(&print::escape::commit_line(line), BODY_CHARACTERS);
+    let mut body: Vec<String> = lines.iter().take(BODY_LINES).map(line).collect();
     if lines.len() > BODY_LINES {
-        body.push(format!("… {} more lines", lines.len() - BODY_LINES));
+        body.push(format!("… and {} more", counted(lines.len() - BODY_LINES, "line")));
     }
     body.join("\n").trim_end().to_owned()
 }
@@ -201,6 +212,11 @@ pub fn fingerprint(change_set: &ChangeSet) -> Digest {
         bytes.extend(new.iter().flat_map(|new| new.iter()));
     }
     Digest::of(&bytes)
+}
+
+/// `1 host`, `2 hosts`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn shortened(text: &str, characters: usize) -> String {

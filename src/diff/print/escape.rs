@@ -37,24 +37,22 @@ fn is_invisible(c: char) -> bool {
         )
 }
 
-/// A line that is already made of [`line`]s, for the message of a commit: nothing in it is an order to a CI system or
-/// links to an issue. Trailers stand at the beginning of a line; such a line is indented.
+/// A line that is already made of [`line`]s, for the message of a commit: nothing in it is an order to a CI system, as
+/// `[skip ci]` is, or links to an issue. Trailers stand at the beginning of a line; a line like one is indented.
 pub(crate) fn commit_line(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
-    if line.split_once(':').is_some_and(|(key, _)| {
-        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == ' ') && !key.starts_with(' ')
-    }) {
+    let is_key = |key: &str| !key.starts_with(' ') && key.chars().all(|c| c.is_ascii_alphanumeric() || " -".contains(c));
+    if line.split_once(':').is_some_and(|(key, _)| is_key(key)) {
         out.push_str("  ");
     }
-    let is_order = {
-        let lower = line.to_lowercase();
-        lower.contains("no_ci") || ["skip", "ci", "actions"].iter().any(|word| lower.contains(word)) && lower.contains('[')
-    };
+    let lower = line.to_lowercase();
+    let is_order = lower.split(|c: char| !c.is_alphanumeric()).any(|word| matches!(word, "skip" | "ci"));
     let mut previous = ' ';
     for c in line.chars() {
         match c {
             '[' if is_order => out.push('('),
             ']' if is_order => out.push(')'),
+            // `***NO_CI***` is an order too; the mask of a secret is no longer one of stars then.
             '*' if is_order => out.push('·'),
             // `#1` and `!1` are an issue and a pull request, also after `owner/repository`.
             c if c.is_ascii_digit() && matches!(previous, '#' | '!') => out.extend([' ', c]),

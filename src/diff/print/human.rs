@@ -92,17 +92,16 @@ pub(crate) fn gitea_line(line: &Line) -> String {
     }
 }
 
-/// `1 created, 2 configured, 0 deleted, 30 unchanged in 3 files`.
+/// `1 created, 2 configured, 0 deleted, 30 unchanged; 3 files to commit`.
 pub(crate) fn totals(change_set: &ChangeSet) -> String {
     let summary::Summary { objects, files, .. } = summary::summary(change_set);
-    let files = files.created + files.changed + files.deleted;
     format!(
-        "{} created, {} configured, {} deleted, {} unchanged; {files} file{} to commit",
+        "{} created, {} configured, {} deleted, {} unchanged; {} to commit",
         objects.created,
         objects.configured,
         objects.deleted,
         objects.unchanged,
-        if files == 1 { "" } else { "s" },
+        summary::counted(files.total(), "file"),
     )
 }
 

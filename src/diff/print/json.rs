@@ -87,6 +87,9 @@ fn field_json(field: &FieldChange) -> Value {
         Change::Removed(old) => json!({"path": path, "change": "removed", "old": old}),
         Change::Changed { old, new } => json!({"path": path, "change": "changed", "old": old, "new": new}),
         Change::Lines(hunks) => json!({"path": path, "change": "lines", "hunks": hunks}),
+        Change::Entries { removed, added } => {
+            json!({"path": path, "change": "entries", "removed": removed, "added": added})
+        }
         Change::Reordered { old, new } => json!({"path": path, "change": "reordered", "old": old, "new": new}),
     }
 }

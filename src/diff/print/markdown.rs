@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diff::{
-    ChangeSet, Verb, pins,
+    ChangeSet, FileView, Target, Verb, pins,
     print::{
         escape,
         human::{NO_CHANGES, gitea_line, totals},
@@ -29,7 +29,7 @@ pub fn markdown(change_set: &ChangeSet, budget: usize) -> String {
     let base = base.filter(|base| page.reserve(base.len()));
 
     let sections = sections(change_set);
-    let more = |sections: usize| format!("\n{sections} more sections do not fit here.\n");
+    let more = |sections: usize| not_shown(sections, "section");
     if page.reserve(more(sections.len()).len()) {
         let left_out = sections.iter().filter(|section| !page.section(section)).count();
         page.left += more(sections.len()).len();
@@ -67,7 +67,7 @@ impl Page {
     /// Writes the lines of a section that fit; false when none does.
     fn section(&mut self, section: &Section) -> bool {
         let Section { open, lines, end, noun, close } = section;
-        let more = |lines: usize| format!("\n{lines} more {noun} do not fit here.\n");
+        let more = |lines: usize| not_shown(lines, noun);
         let frame = open.len() + end.len() + close.len();
         let whole = frame + lines.iter().map(|line| line.len() + 1).sum::<usize>();
         let fitting = if whole <= self.left {
@@ -101,9 +101,13 @@ struct Section {
     lines: Vec<String>,
     /// What ends the lines, such as a fence.
     end: String,
-    /// What the lines are, for "3 more … do not fit here".
+    /// What the lines are, to count those that do not fit.
     noun: &'static str,
     close: &'static str,
+}
+
+fn not_shown(count: usize, noun: &str) -> String {
+    format!("\nNot shown for lack of room: {}.\n", summary::counted(count, noun))
 }
 
 fn sections(change_set: &ChangeSet) -> Vec<Section> {
@@ -118,7 +122,7 @@ fn sections(change_set: &ChangeSet) -> Vec<Section> {
             open: format!("\n<details><summary>{title} ({numbers})</summary>\n\n{fence}diff\n"),
             lines,
             end: format!("{fence}\n"),
-            noun: "lines",
+            noun: "line",
             close: "\n</details>\n",
         });
     }
@@ -126,17 +130,27 @@ fn sections(change_set: &ChangeSet) -> Vec<Section> {
     sections
 }
 
+/// Objects that are no longer declared, and files of which nobody knows what they declared.
 fn deletions(change_set: &ChangeSet) -> Section {
     let mut lines = Vec::new();
     for layer in &change_set.layers {
         let place = layer.layer.as_ref().map_or_else(String::new, |layer| format!(" · {layer}"));
         for object in layer.objects.iter().filter(|object| object.verb == Verb::Deleted) {
+            let target = match object.target {
+                Target::Host => "",
+                Target::Tenant => ", in the tenant cluster",
+            };
+            let place = escape::html(&format!("{}{place}{target}", layer.cluster));
             let why = object.orphaned.map_or_else(String::new, |why| format!(": {why}"));
-            let place = escape::html(&format!("{}{place}", layer.cluster));
             lines.push(format!("- {} ({place}){why}", escape::code(&object.object.to_string())));
         }
     }
-    Section { open: "\n**Deleted**\n\n".to_owned(), lines, end: String::new(), noun: "deleted objects", close: "" }
+    for file in change_set.files.iter().filter(|file| file.new.is_none()) {
+        if matches!(file.view, FileView::Text(_) | FileView::Withheld) {
+            lines.push(format!("- {} (a file that does not parse)", escape::code(file.path.as_str())));
+        }
+    }
+    Section { open: "\n**Deleted**\n\n".to_owned(), lines, end: String::new(), noun: "deletion", close: "" }
 }
 
 fn pin_moves(change_set: &ChangeSet) -> Section {
@@ -149,11 +163,11 @@ fn pin_moves(change_set: &ChangeSet) -> Section {
         }
     }
     let open = "\n**Pins**\n\n| cluster | pin | from | to |\n|---|---|---|---|\n".to_owned();
-    Section { open, lines, end: String::new(), noun: "pins", close: "" }
+    Section { open, lines, end: String::new(), noun: "pin", close: "" }
 }
 
 fn foreign(change_set: &ChangeSet) -> Section {
     let lines = change_set.foreign.iter().map(|path| format!("- {}", escape::code(path.as_str()))).collect();
     let open = "\n**Left alone, because this program did not write it**\n\n".to_owned();
-    Section { open, lines, end: String::new(), noun: "entries", close: "" }
+    Section { open, lines, end: String::new(), noun: "path", close: "" }
 }

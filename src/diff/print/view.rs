@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     diff::{
         Change, ChangeSet, FieldChange, FileChange, FileView, Hunk, ObjectChange, Side, Target, Verb, print::escape,
-        summary::{Counts, counts},
+        summary::{Counts, counted, counts},
     },
     model::layer::Layer,
 };
@@ -105,8 +105,7 @@ fn object_block(object: &ObjectChange) -> Option<Vec<Line>> {
         Verb::Configured | Verb::Unchanged => None,
     };
     if let Some((hosts, what)) = hosts.filter(|(hosts, _)| !hosts.is_empty()) {
-        let plural = if hosts.len() == 1 { "" } else { "s" };
-        lines.push(Line::new(Kind::Note, &format!("{} host{plural} {what}", hosts.len())));
+        lines.push(Line::new(Kind::Note, &format!("{} {what}", counted(hosts.len(), "host"))));
     }
     object.fields.iter().for_each(|field| field_lines(field, &mut lines));
     Some(lines)
@@ -129,7 +128,10 @@ fn file_block(file: &FileChange) -> Option<Vec<Line>> {
         FileView::Withheld => {
             lines.push(Line::new(Kind::Note, "the committed file does not parse and may hold a Secret: not shown"));
         }
-        FileView::Layout => lines.push(Line::new(Kind::Note, "only comments, order or layout differ")),
+        FileView::Layout if verb == Verb::Configured => {
+            lines.push(Line::new(Kind::Note, "only comments, order or layout differ"));
+        }
+        FileView::Layout => lines.push(Line::new(Kind::Note, "no object comes or goes with it")),
     }
     Some(lines)
 }
@@ -137,15 +139,13 @@ fn file_block(file: &FileChange) -> Option<Vec<Line>> {
 fn field_lines(field: &FieldChange, lines: &mut Vec<Line>) {
     let path = if field.path.is_empty() { "(whole document)" } else { &field.path };
     lines.push(Line::new(Kind::Path, path));
-    let is_item = field.path.ends_with(']');
-    let entry = if is_item { "list entry" } else { "entry" };
     match &field.change {
         Change::Added(value) => {
-            lines.push(Line::new(Kind::Label, &format!("+ {entry} added")));
+            lines.push(Line::new(Kind::Label, "+ added"));
             value_lines(value, Kind::New, lines);
         }
         Change::Removed(value) => {
-            lines.push(Line::new(Kind::Label, &format!("- {entry} removed")));
+            lines.push(Line::new(Kind::Label, "- removed"));
             value_lines(value, Kind::Old, lines);
         }
         Change::Changed { old, new } => {
@@ -164,6 +164,12 @@ fn field_lines(field: &FieldChange, lines: &mut Vec<Line>) {
             let label = format!("± lines change (+{} −{})", count(Side::New), count(Side::Old));
             lines.push(Line::new(Kind::Label, &label));
             hunk_lines(hunks, lines);
+        }
+        Change::Entries { removed, added } => {
+            let label = format!("± list entries change (+{} −{})", added.len(), removed.len());
+            lines.push(Line::new(Kind::Label, &label));
+            removed.iter().for_each(|value| value_lines(value, Kind::Old, lines));
+            added.iter().for_each(|value| value_lines(value, Kind::New, lines));
         }
         Change::Reordered { old, new } => {
             lines.push(Line::new(Kind::Label, "⇆ order change"));
