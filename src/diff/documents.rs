@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::object::ObjectId;
+use crate::{config::kubernetes::read_values, model::object::ObjectId};
 
 /// API groups whose documents no cluster gets: kustomize's own files and those of this program.
 const NO_OBJECTS: [&str; 2] = ["kustomize.config.k8s.io", "bobbypin.dev"];
@@ -18,7 +18,7 @@ pub(crate) struct Document {
 
 /// Reads every document of a file, those of a `List` one by one; `None` when it does not parse.
 pub(crate) fn documents(bytes: &[u8]) -> Option<Vec<Document>> {
-    let values = read_values(std::str::from_utf8(bytes).ok()?)?;
+    let values = read_values(std::str::from_utf8(bytes).ok()?).ok()?;
     let mut documents = Vec::new();
     for value in values {
         match value {
@@ -75,19 +75,10 @@ fn document(value: Value) -> Document {
     let object = ObjectId {
         api_version: text(value.get("apiVersion")),
         kind: text(value.get("kind")),
-        namespace: metadata("namespace").and_then(Value::as_str).map(str::to_owned),
+        namespace: metadata("namespace").and_then(Value::as_str).filter(|name| !name.is_empty()).map(str::to_owned),
         name: text(metadata("name")),
     };
     Document { object: is_object(&object).then_some(object), value }
-}
-
-fn read_values(text: &str) -> Option<Vec<Value>> {
-    let options = serde_saphyr::options! {
-        strict_booleans: false,
-        legacy_octal_numbers: true,
-        with_snippet: false,
-    };
-    serde_saphyr::from_multiple_with_options(text, options).ok()
 }
 
 #[cfg(test)]

@@ -98,7 +98,12 @@ impl Comparison {
     ) {
         let at = |name: &str| place.item(&format!("name={name}"));
         let kept = |values: &[Value], others: &BTreeMap<&str, &Value>| -> Vec<Value> {
-            values.iter().filter_map(|value| value.get("name")).filter(|name| others.contains_key(text(name))).cloned().collect()
+            values
+                .iter()
+                .filter_map(|value| value.get("name"))
+                .filter(|name| others.contains_key(text(name)))
+                .cloned()
+                .collect()
         };
         let (old_order, new_order) = (kept(old, new_names), kept(new, old_names));
         if old_order != new_order {
@@ -134,8 +139,12 @@ impl Comparison {
         if !old.iter().chain(new).any(is_nested) {
             let (mut removed, mut added) = (Vec::new(), Vec::new());
             for operation in operations {
-                removed.extend(old[operation.old_range()].iter().map(|value| secrets::masked(value, place.hidden, Side::Old)));
-                added.extend(new[operation.new_range()].iter().map(|value| secrets::masked(value, place.hidden, Side::New)));
+                removed.extend(
+                    old[operation.old_range()].iter().map(|value| secrets::masked(value, place.hidden, Side::Old)),
+                );
+                added.extend(
+                    new[operation.new_range()].iter().map(|value| secrets::masked(value, place.hidden, Side::New)),
+                );
             }
             return self.push(place, Change::Entries { removed, added });
         }
@@ -256,7 +265,8 @@ mod tests {
     #[test]
     fn texts_are_compared_line_by_line() {
         let old = json!({"data": {"x.override": "rewrite name a p.\nrewrite name b p.\n", "one": "a", "same": "x\ny"}});
-        let new = json!({"data": {"x.override": "rewrite name a p.\nrewrite name c p.\n", "one": "a\nb", "same": "x\ny"}});
+        let new =
+            json!({"data": {"x.override": "rewrite name a p.\nrewrite name c p.\n", "one": "a\nb", "same": "x\ny"}});
         insta::assert_snapshot!(shown(old, new), @r#"
         data["x.override"]: Lines([Hunk { old_start: 1, new_start: 1, lines: [HunkLine { side: Both, text: "rewrite name a p.", no_newline: false }, HunkLine { side: Old, text: "rewrite name b p.", no_newline: false }, HunkLine { side: New, text: "rewrite name c p.", no_newline: false }] }])
         data.one: Changed { old: String("a"), new: String("a\nb") }

@@ -327,10 +327,13 @@ fn hosts(value: &Value) -> BTreeMap<&str, &str> {
         return hosts;
     }
     for (_, text) in data.into_iter().flatten().filter(|(key, _)| key.ends_with(".override")) {
-        let records = text.as_str().unwrap_or_default().lines().filter_map(|line| line.trim().strip_prefix("rewrite name "));
+        let records =
+            text.as_str().unwrap_or_default().lines().filter_map(|line| line.trim().strip_prefix("rewrite name "));
         for record in records {
             let record = record.trim_start();
-            let matched = ["exact ", "prefix ", "regex ", "substring ", "suffix "].iter().find_map(|how| record.strip_prefix(how));
+            let matched = ["exact ", "prefix ", "regex ", "substring ", "suffix "]
+                .iter()
+                .find_map(|how| record.strip_prefix(how));
             let (host, answer) = matched.unwrap_or(record).trim_start().split_once(' ').unwrap_or((record, ""));
             hosts.insert(host, answer.trim());
         }

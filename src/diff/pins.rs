@@ -41,7 +41,8 @@ pub(crate) fn pin_moves(change_set: &ChangeSet, cluster: &str) -> Vec<PinMove> {
 }
 
 fn moves_of(subject: &str, fields: &[FieldChange]) -> Vec<PinMove> {
-    let values: BTreeMap<&str, (&str, &str)> = fields.iter().filter_map(|field| Some((&*field.path, texts(field)?))).collect();
+    let values: BTreeMap<&str, (&str, &str)> =
+        fields.iter().filter_map(|field| Some((&*field.path, texts(field)?))).collect();
     let mut moves = Vec::new();
     let mut push = |path: &str, old: &str, new: &str| {
         if let (Some(from), Some(to)) = (digest_of(old), digest_of(new))
@@ -61,9 +62,8 @@ fn moves_of(subject: &str, fields: &[FieldChange]) -> Vec<PinMove> {
             }
         } else if let Change::Lines(hunks) = &field.change {
             for hunk in hunks {
-                let with_digest = |side| {
-                    hunk.lines.iter().filter(move |line| line.side == side && digest_of(&line.text).is_some())
-                };
+                let with_digest =
+                    |side| hunk.lines.iter().filter(move |line| line.side == side && digest_of(&line.text).is_some());
                 for (old, new) in with_digest(Side::Old).zip(with_digest(Side::New)) {
                     push(&field.path, old.text.trim(), new.text.trim());
                 }

@@ -123,10 +123,13 @@ mod tests {
 
     #[test]
     fn keys_of_secrets_are_told_from_names_of_secrets() {
-        for key in ["password", "adminPassword", "API_KEY", "client-secret", "token", "tls.private.key", "Authorization"] {
+        for key in
+            ["password", "adminPassword", "API_KEY", "client-secret", "token", "tls.private.key", "Authorization"]
+        {
             assert!(is_secret_key(key), "{key}");
         }
-        for key in ["secretName", "secretRef", "tokenRef", "key", "passwordSecretName", "kubeConfig", "digest", "name"] {
+        for key in ["secretName", "secretRef", "tokenRef", "key", "passwordSecretName", "kubeConfig", "digest", "name"]
+        {
             assert!(!is_secret_key(key), "{key}");
         }
     }
@@ -161,7 +164,10 @@ mod tests {
             "tls.key": "*** (before)",
         });
         assert_eq!(masked(&value, false, Side::Old), shown);
-        assert_eq!(masked(&json!({"a": [1, true, null]}), true, Side::New), json!({"a": ["*** (after)", "*** (after)", null]}));
+        assert_eq!(
+            masked(&json!({"a": [1, true, null]}), true, Side::New),
+            json!({"a": ["*** (after)", "*** (after)", null]})
+        );
     }
 
     #[test]

@@ -76,8 +76,22 @@ fn check(sides: &Sides, holds_secret: bool) {
 
 fn content() -> impl Strategy<Value = Vec<u8>> {
     let line = prop::sample::select(vec![
-        "", " ", "a", "b", "c", "a: b\r", "\t", "ü\u{202e}", "-- a/x", "++ b/x", "@@ -1 +1 @@", "lone\rreturn",
-        "\\ No newline at end of file", "diff --git a/x b/x", "GIT binary patch", "-- ",
+        "",
+        " ",
+        "a",
+        "b",
+        "c",
+        "a: b\r",
+        "\t",
+        "ü\u{202e}",
+        "-- a/x",
+        "++ b/x",
+        "@@ -1 +1 @@",
+        "lone\rreturn",
+        "\\ No newline at end of file",
+        "diff --git a/x b/x",
+        "GIT binary patch",
+        "-- ",
     ]);
     let text = (prop::collection::vec(line, 0..30), any::<bool>()).prop_map(|(lines, ends)| {
         let end = if ends && !lines.is_empty() { "\n" } else { "" };
@@ -116,10 +130,8 @@ fn a_large_binary_file_takes_several_blocks() {
 #[test]
 fn a_file_gives_way_to_a_folder_and_a_folder_to_a_file() {
     let text = |text: &str| Some(text.as_bytes().to_vec());
-    let sides = Sides::from([
-        ("a/b".to_owned(), (text("one\n"), None)),
-        ("a/c".to_owned(), (text("two"), text("two\n"))),
-    ]);
+    let sides =
+        Sides::from([("a/b".to_owned(), (text("one\n"), None)), ("a/c".to_owned(), (text("two"), text("two\n")))]);
     check(&sides, false);
     let folder = tempfile::tempdir().expect("a temporary folder");
     git(folder.path(), &["init", "-q"], "");

@@ -41,7 +41,8 @@ fn is_invisible(c: char) -> bool {
 /// `[skip ci]` is, or links to an issue. Trailers stand at the beginning of a line; a line like one is indented.
 pub(crate) fn commit_line(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
-    let is_key = |key: &str| !key.starts_with(' ') && key.chars().all(|c| c.is_ascii_alphanumeric() || " -".contains(c));
+    let is_key =
+        |key: &str| !key.starts_with(' ') && key.chars().all(|c| c.is_ascii_alphanumeric() || " -".contains(c));
     if line.split_once(':').is_some_and(|(key, _)| is_key(key)) {
         out.push_str("  ");
     }

@@ -117,7 +117,8 @@ fn sections(change_set: &ChangeSet) -> Vec<Section> {
         let fence = escape::fence(lines.iter().map(String::as_str));
         let counts = group.counts;
         let title = escape::html(&format!("{} · {}", group.cluster, group.layer));
-        let numbers = format!("{} created, {} configured, {} deleted", counts.created, counts.configured, counts.deleted);
+        let numbers =
+            format!("{} created, {} configured, {} deleted", counts.created, counts.configured, counts.deleted);
         sections.push(Section {
             open: format!("\n<details><summary>{title} ({numbers})</summary>\n\n{fence}diff\n"),
             lines,

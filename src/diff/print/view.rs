@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::{
     diff::{
-        Change, ChangeSet, FieldChange, FileChange, FileView, Hunk, ObjectChange, Side, Target, Verb, print::escape,
+        Change, ChangeSet, FieldChange, FileChange, FileView, Hunk, ObjectChange, Side, Target, Verb,
+        print::escape,
         summary::{Counts, counted, counts},
     },
     model::layer::Layer,
@@ -158,9 +159,7 @@ fn field_lines(field: &FieldChange, lines: &mut Vec<Line>) {
             value_lines(new, Kind::New, lines);
         }
         Change::Lines(hunks) => {
-            let count = |side| {
-                hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.side == side).count()
-            };
+            let count = |side| hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.side == side).count();
             let label = format!("± lines change (+{} −{})", count(Side::New), count(Side::Old));
             lines.push(Line::new(Kind::Label, &label));
             hunk_lines(hunks, lines);
@@ -263,7 +262,10 @@ fn scalar(text: &str) -> String {
     let is_plain = !text.is_empty()
         && text.trim() == text
         && !text.contains('\n')
-        && !matches!(text.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n" | "true" | "false" | "~" | "null")
+        && !matches!(
+            text.to_ascii_lowercase().as_str(),
+            "yes" | "no" | "on" | "off" | "y" | "n" | "true" | "false" | "~" | "null"
+        )
         && serde_json::from_str::<Value>(text).is_err();
     if is_plain { text.to_owned() } else { Value::from(text).to_string() }
 }
