@@ -93,3 +93,40 @@ fn digest_of(text: &str) -> Option<&str> {
         digest[word.len()..].bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(digest)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::diff::fields::field_changes;
+
+    #[test]
+    fn a_digest_that_moves_is_found_wherever_charts_keep_it() {
+        let digest = |digit: char| format!("sha256:{}", digit.to_string().repeat(64));
+        let (a, b) = (digest('a'), digest('b'));
+        let found = |old: Value, new: Value| {
+            let moves = moves_of("X", &field_changes(&old, &new));
+            moves.into_iter().map(|pin| [pin.at, pin.from, pin.to]).collect::<Vec<_>>()
+        };
+        let moved = |at: &str, from: String, to: String| vec![[at.to_owned(), from, to]];
+
+        assert_eq!(found(json!({"digest": a}), json!({"digest": b})), moved("X digest", a.clone(), b.clone()));
+        assert_eq!(
+            found(json!({"ref": {"tag": "1", "digest": a}}), json!({"ref": {"tag": "2", "digest": b}})),
+            moved("X ref.digest", format!("1@{a}"), format!("2@{b}"))
+        );
+        assert_eq!(
+            found(json!({"image": format!("r/x:1@{a}")}), json!({"image": format!("r/x:1@{b}")})),
+            moved("X image", format!("r/x:1@{a}"), format!("r/x:1@{b}"))
+        );
+        assert_eq!(
+            found(json!({"patch": format!("a: 1\ntag: 1@{a}\n")}), json!({"patch": format!("a: 2\ntag: 1@{b}\n")})),
+            moved("X patch", format!("tag: 1@{a}"), format!("tag: 1@{b}"))
+        );
+        // A pin that comes or goes does not move, nor does a tag whose digest stays.
+        assert_eq!(found(json!({"digest": a}), json!({})), Vec::<[String; 3]>::new());
+        assert_eq!(found(json!({"i": format!("1@{a}")}), json!({"i": format!("2@{a}")})), Vec::<[String; 3]>::new());
+        assert_eq!(found(json!({"digest": "sha256:1"}), json!({"digest": "sha256:2"})), Vec::<[String; 3]>::new());
+    }
+}

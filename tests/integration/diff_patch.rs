@@ -16,11 +16,14 @@ use bobbypin::{
 };
 use proptest::prelude::*;
 
-/// Files by path; `None` where one side has none.
-type Sides = BTreeMap<String, (Option<Vec<u8>>, Option<Vec<u8>>)>;
+/// The old and the new bytes of a file; `None` where there is no file.
+type Both = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// Files by path.
+type Sides = BTreeMap<String, Both>;
 
 fn change_set(sides: &Sides, holds_secret: bool) -> ChangeSet {
-    let file = |(path, (old, new)): (&String, &(Option<Vec<u8>>, Option<Vec<u8>>))| FileChange {
+    let file = |(path, (old, new)): (&String, &Both)| FileChange {
         path: RepoPath::parse(path).expect("only lawful paths are made"),
         cluster: Name::parse("edge").expect("a literal that parses"),
         layer: None,

@@ -280,3 +280,49 @@ fn type_of(value: &Value) -> &'static str {
         Value::Object(_) => "map",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_of_every_shape_are_readable_and_not_ambiguous() {
+        let value = json!({
+            "text": "plain: or so", "looksLike": ["true", "12", "", " a", "yes", "null"], "real": [true, 12, null],
+            "lines": "a\nb\n", "empty": {}, "none": [], "odd key ": 1,
+            "list": [{"name": "a", "more": {"x": [[1], {"y": "z"}]}}, "b"],
+        });
+        let mut lines = Vec::new();
+        value_lines(&value, Kind::New, &mut lines);
+        let text: Vec<_> = lines.into_iter().map(|line| line.text).collect();
+        insta::assert_snapshot!(text.join("\n"), @r#"
+        text: plain: or so
+        looksLike:
+        - "true"
+        - "12"
+        - ""
+        - " a"
+        - "yes"
+        - "null"
+        real:
+        - true
+        - 12
+        - null
+        lines: |
+          a
+          b
+        empty: {}
+        none: []
+        "odd key ": 1
+        list:
+        - name: a
+          more:
+            x:
+            - [1]
+            - "y": z
+        - b
+        "#);
+    }
+}

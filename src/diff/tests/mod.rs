@@ -285,3 +285,35 @@ fn layers_stand_in_order_and_clusters_apart() {
     let paths: BTreeSet<_> = change_set.files.iter().map(|file| file.path.clone()).collect();
     assert!(change_set.files.iter().map(|file| &file.path).eq(&paths));
 }
+
+#[test]
+fn files_of_a_cluster_in_a_folder_of_its_own_find_their_layer() {
+    let manifests = "clusters/edge/bobbypin/manifests";
+    let old =
+        ["host/a.yaml", "tenants/acme/shop/a.yaml", "tenants/acme/shop/cluster/b.yaml", "tenants/lost.yaml", "c.yaml"];
+    let old: Vec<_> =
+        old.map(|file| (format!("{manifests}/{file}"), config_map(&file[file.len() - 6..][..1], "{a: b}"))).into();
+    let old: Vec<_> = old.iter().map(|(at, text)| (at.as_str(), text.as_str())).collect();
+    let cluster = ClusterManifests {
+        folder: path("clusters/edge/bobbypin"),
+        decided_folders: [path(manifests)].into(),
+        ..wanted(&[])
+    };
+    let change_set = compare(&tree(&old), &[cluster]).expect("nothing is in the way");
+    assert_snapshot!(human(&change_set, Style::Plain), @r#"
+    edge
+      whole cluster
+        ► ConfigMap/kube-system/c deleted
+        ► ConfigMap/kube-system/t deleted
+
+      host
+        ► ConfigMap/kube-system/a deleted
+
+      tenant acme/shop
+        ► ConfigMap/kube-system/b deleted (in the tenant cluster)
+        ► file clusters/edge/bobbypin/manifests/tenants/acme/shop/a.yaml deleted
+          no object comes or goes with it
+
+    0 created, 0 configured, 4 deleted, 0 unchanged; 5 files to commit
+    "#);
+}
