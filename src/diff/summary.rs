@@ -139,14 +139,17 @@ pub(crate) fn counts<'a>(layers: impl IntoIterator<Item = &'a LayerChanges>) -> 
 ///
 /// Records and pins are named first, then objects. What no longer fits is left out from the end, and `…` says so.
 pub fn commit_subject(change_set: &ChangeSet) -> String {
-    let summary = summary(change_set);
+    subject(&summary(change_set))
+}
+
+fn subject(summary: &Summary) -> String {
     let scope = match &*summary.clusters {
         [] => return "no changes".to_owned(),
         [only] => shortened(only, SUBJECT_CHARACTERS / 2),
         many => format!("{} clusters", many.len()),
     };
     let mut subject = format!("{scope}: ");
-    let parts = parts(&summary);
+    let parts = parts(summary);
     for (index, part) in parts.iter().enumerate() {
         let comma = if index == 0 { "" } else { ", " };
         // Room for ", …" unless this is the last part.
@@ -162,7 +165,7 @@ pub fn commit_subject(change_set: &ChangeSet) -> String {
 }
 
 /// What changes, in words, the most telling first. Never empty unless the change set is.
-pub(crate) fn parts(summary: &Summary) -> Vec<String> {
+fn parts(summary: &Summary) -> Vec<String> {
     let Summary { objects, files, hosts, .. } = summary;
     let mut parts = Vec::new();
     let mut part = |count: usize, noun: &str, verb: &str| {
@@ -224,4 +227,24 @@ fn shortened(text: &str, characters: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(characters - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_has_at_most_72_characters_whatever_it_has_to_say() {
+        let hosts = Hosts { added: 10, removed: 100, changed: 1 };
+        let objects = Counts { created: 1, deleted: 2, ..Counts::default() };
+        for length in 1..80 {
+            for pins_moved in [0, 1, 1000] {
+                let clusters = vec!["a".repeat(length)];
+                let summary = Summary { clusters, objects, hosts, pins_moved, ..Summary::default() };
+                let subject = subject(&summary);
+                assert!(subject.chars().count() <= SUBJECT_CHARACTERS, "{subject}");
+                assert!(subject.contains(": 10 hosts added, "), "{subject}");
+            }
+        }
+    }
 }
