@@ -1,6 +1,6 @@
 //! What a commit would change: the committed files against the wanted ones, by file and by object.
 //!
-//! [`diff`] compares, [`print`] says it. Files are compared byte for byte; only files that differ are parsed, to say
+//! [`diff`] compares, [`mod@print`] says it. Files are compared byte for byte; only files that differ are parsed, to say
 //! which objects change and where. Values that are secret never enter a [`ChangeSet`] except as the bytes of
 //! [`FileChange::old`] and [`FileChange::new`], which are for Git and for [`print::patch`].
 //!
