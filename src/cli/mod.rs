@@ -1,1 +1,243 @@
-//! To be filled in.
+//! Flags in, text out. One file for every command that does more than print a text.
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::{
+    cli::{error::Failure, exit::Exit, printer::Printer},
+    edge::files,
+    model::{digest::Digest, name::Name},
+    ops::{decide::Request, load::InventoryFile},
+};
+
+mod demo;
+mod diff;
+mod error;
+mod exit;
+mod init;
+mod plan;
+mod printer;
+mod reconcile;
+mod render;
+mod tree;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bobbypin",
+    version,
+    about = "Plans, pins and commits the hairpin fix for PROXY-protocol clusters",
+    long_about = "Plans, pins and commits the hairpin fix for PROXY-protocol clusters to Git, so that Flux applies it. \
+                  bobbypin never applies anything itself.",
+    after_long_help = exit::HELP,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// The repository, or a folder in it [default: the one around the current folder]
+    #[arg(short = 'R', long, global = true, value_name = "PATH")]
+    repository: Option<PathBuf>,
+    /// Only this cluster; may be repeated [default: all]
+    #[arg(long = "cluster", global = true, value_name = "NAME", value_parser = name)]
+    clusters: Vec<Name>,
+    /// No colour, even on a terminal
+    #[arg(long, global = true)]
+    no_color: bool,
+    /// Say more; twice: everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Say only what was asked for
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// The form of the log on standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human, value_name = "FORMAT")]
+    log_format: LogFormat,
+    /// How many threads to compute with [default: one for each processor]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the files of a new cluster into the repository
+    Init(init::InitArgs),
+    /// Walk through the whole way on a built-in example, without a network
+    Demo(demo::DemoArgs),
+    /// Print what is decided for every layer, and why
+    Plan(plan::PlanArgs),
+    /// Print the manifests, or write them
+    Render(render::RenderArgs),
+    /// Compare the manifests with what stands in Git
+    Diff(diff::DiffArgs),
+    /// Commit what is decided on the tip of the branch
+    Reconcile(reconcile::ReconcileArgs),
+    /// Print the JSON Schema of a kind of file
+    Schema {
+        /// Which kind
+        #[arg(value_parser = ["cluster", "repository", "pins", "state"])]
+        kind: String,
+    },
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// What was seen, and what a person accepted.
+#[derive(Debug, Args)]
+struct Seen {
+    /// What the clusters hold: an Inventory snapshot, or what `kubectl get … -A -o yaml` printed; `-` is standard input;
+    /// may be repeated
+    #[arg(long = "inventory", value_name = "FILE")]
+    inventories: Vec<PathBuf>,
+    /// Accept the removals that a refusal printed this hash for
+    #[arg(long, value_name = "HASH", value_parser = digest)]
+    accept_removals: Option<Digest>,
+}
+
+impl Seen {
+    fn request(&self, global: &Global, now: Timestamp) -> Result<Request, Failure> {
+        let read = |path: &PathBuf| {
+            let (source, read_at) = files::read(path, now)?;
+            Ok(InventoryFile { source, read_at })
+        };
+        Ok(Request {
+            clusters: global.clusters.clone(),
+            inventories: self.inventories.iter().map(read).collect::<Result<_, Failure>>()?,
+            accept_removals: self.accept_removals.clone(),
+            now,
+        })
+    }
+}
+
+/// Everything a command gets besides its own flags.
+struct Run<'a> {
+    global: &'a Global,
+    printer: &'a Printer,
+    now: Timestamp,
+    here: PathBuf,
+}
+
+/// Runs the program with these words, the first of them its own name.
+///
+/// `here` is the folder that relative paths start at, `now` the time of the run.
+pub fn run(words: impl IntoIterator<Item = OsString>, here: PathBuf, now: Timestamp) -> ExitCode {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap knows which of its messages are answers and which are complaints.
+            drop(error.print());
+            return if error.use_stderr() { Exit::Configuration.into() } else { Exit::Done.into() };
+        }
+    };
+    log(&cli.global);
+    let printer = Printer::new(cli.global.no_color, cli.global.quiet);
+    let run = Run { global: &cli.global, printer: &printer, now, here };
+    match in_threads(cli.global.jobs, || run.command(&cli.command)) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            if cli.command.wants_json() {
+                printer.result(&format!("{:#}", failure.json()));
+            } else {
+                printer.error(&failure.human());
+            }
+            failure.exit().into()
+        }
+    }
+}
+
+impl Run<'_> {
+    fn command(&self, command: &Command) -> Result<Exit, Failure> {
+        match command {
+            Command::Init(args) => init::run(self, args),
+            Command::Demo(args) => demo::run(self, args),
+            Command::Plan(args) => plan::run(self, args),
+            Command::Render(args) => render::run(self, args),
+            Command::Diff(args) => diff::run(self, args),
+            Command::Reconcile(args) => reconcile::run(self, args),
+            Command::Schema { kind } => {
+                self.printer.result(&crate::config::schema(kind).expect("clap lets only known kinds through"));
+                Ok(Exit::Done)
+            }
+            Command::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(*shell, &mut Cli::command(), "bobbypin", &mut script);
+                self.printer.result(&String::from_utf8_lossy(&script));
+                Ok(Exit::Done)
+            }
+            Command::Man => {
+                let mut page = Vec::new();
+                clap_mangen::Man::new(Cli::command()).render(&mut page).expect("writing to memory does not fail");
+                self.printer.result(&String::from_utf8_lossy(&page));
+                Ok(Exit::Done)
+            }
+        }
+    }
+}
+
+impl Command {
+    fn wants_json(&self) -> bool {
+        match self {
+            Self::Plan(args) => args.wants_json(),
+            Self::Diff(args) => args.wants_json(),
+            Self::Reconcile(args) => args.wants_json(),
+            Self::Init(_)
+            | Self::Demo(_)
+            | Self::Render(_)
+            | Self::Schema { .. }
+            | Self::Completions { .. }
+            | Self::Man => false,
+        }
+    }
+}
+
+/// Runs something with its own number of threads; without a number, with those that there are.
+fn in_threads<T: Send>(jobs: Option<u16>, work: impl FnOnce() -> T + Send) -> T {
+    let pool = jobs.and_then(|jobs| rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build().ok());
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }
+}
+
+fn log(global: &Global) {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "bobbypin=info,warn",
+        (false, _) => "trace",
+    };
+    let log = fmt().with_writer(std::io::stderr).with_env_filter(EnvFilter::new(level));
+    // A second run in one process keeps the first one's log.
+    drop(match global.log_format {
+        LogFormat::Human => log.without_time().with_ansi(false).with_target(false).try_init(),
+        LogFormat::Json => log.json().try_init(),
+    });
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    Name::parse(text).map_err(|error| error.to_string())
+}
+
+fn digest(text: &str) -> Result<Digest, String> {
+    Digest::parse(text).map_err(|error| error.to_string())
+}

@@ -1,1 +1,6 @@
-//! To be filled in.
+//! Everything that touches the world: files and Git.
+
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is where the program does I/O")]
+
+pub mod files;
+pub mod git;

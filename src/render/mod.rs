@@ -32,6 +32,12 @@ impl Templates {
     pub fn new(overrides: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         Engine::new(EMBEDDED, overrides).map(Self)
     }
+
+    /// The list of layers before there is one.
+    pub fn empty_list(&self) -> Result<String, TemplateError> {
+        let list = List { resources: Vec::new() };
+        self.0.render(list.path(), &list)
+    }
 }
 
 /// Renders every decided layer of every cluster, and says what the result takes for granted.

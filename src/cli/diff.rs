@@ -1,0 +1,95 @@
+//! `diff`: what a commit would change.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    cli::{Run, Seen, error::Failure, exit::Exit, plan},
+    diff::print::{self, Style},
+    edge::{
+        files,
+        git::Wanted,
+    },
+    ops::decide::decide,
+};
+
+/// The most bytes of a summary in Markdown: what Gitea takes as the text of a pull request.
+const MARKDOWN_BUDGET: usize = 60_000;
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    #[command(flatten)]
+    seen: Seen,
+    /// The form of the result
+    #[arg(short, long, value_enum, default_value_t = Output::Human, value_name = "FORMAT")]
+    output: Output,
+    /// Which generated files to compare with; the settings are always those of the work tree
+    #[arg(long, value_enum, default_value_t = Against::Worktree, value_name = "TREE")]
+    against: Against,
+    /// Also write the plan, for `reconcile --plan`
+    #[arg(long, value_name = "FILE")]
+    plan_out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Human,
+    /// What `git apply` takes
+    Patch,
+    /// For programs
+    Json,
+    /// For the text of a pull request
+    Markdown,
+    /// For a block of kind `diff` on Gitea
+    Gitea,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Against {
+    /// The files on disk
+    Worktree,
+    /// The commit that is checked out
+    Head,
+    /// The tip of the branch that is published to
+    Remote,
+}
+
+impl DiffArgs {
+    pub(super) fn wants_json(&self) -> bool {
+        self.output == Output::Json
+    }
+}
+
+pub(super) fn run(run: &Run<'_>, args: &DiffArgs) -> Result<Exit, Failure> {
+    let request = args.seen.request(run.global, run.now)?;
+    let checkout = run.checkout()?;
+    let tree = match args.against {
+        Against::Worktree => checkout.tree,
+        Against::Head => {
+            let head = match &checkout.tree.base {
+                Some(base) => checkout.repository.read_commit(base, &Wanted::default())?,
+                None => Default::default(),
+            };
+            checkout.inputs_over(head)
+        }
+        Against::Remote => {
+            let tip = checkout.target()?.read_tip(&checkout.settings.branch, &Wanted::default())?;
+            checkout.inputs_over(tip)
+        }
+    };
+    let decided = decide(&tree, &request)?;
+    if let Some(path) = &args.plan_out {
+        files::write(&run.here.join(path), plan::json(&decided).as_bytes())?;
+    }
+    let changes = &decided.changes;
+    run.printer.result(&match args.output {
+        Output::Human => print::human(changes, if run.printer.color() { Style::Colour } else { Style::Plain }),
+        Output::Patch => print::patch(changes),
+        Output::Json => print::json(changes),
+        Output::Markdown => print::markdown(changes, MARKDOWN_BUDGET),
+        Output::Gitea => print::gitea(changes),
+    });
+    Ok(plan::exit(&decided, if changes.is_empty() { Exit::Done } else { Exit::Differences }))
+}

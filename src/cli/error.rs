@@ -1,0 +1,161 @@
+//! Failures, told so that the next step can be typed.
+
+use std::error::Error;
+
+use serde_json::{Value, json};
+
+use crate::{
+    cli::exit::Exit,
+    config::problem::report,
+    edge::{
+        files::FileError,
+        git::{GitError, PublishError},
+    },
+    manifest::validate::ManifestProblem,
+    ops::{
+        decide::DecideError,
+        init::InitError,
+        load::LoadError,
+        reconcile::ReconcileError,
+    },
+};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
+    #[error(transparent)]
+    Init(#[from] InitError),
+    #[error("the demo went wrong: {0}")]
+    Demo(String),
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::Decide(DecideError::Load(error))
+    }
+}
+
+impl Failure {
+    /// The exit code's meaning.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::File(_) => Exit::Configuration,
+            Self::Init(_) => Exit::Configuration,
+            Self::Git(_) => Exit::Git,
+            Self::Demo(_) => Exit::Manifest,
+            Self::Decide(error) => of_decide(error),
+            Self::Reconcile(error) => match error {
+                ReconcileError::Read { .. } | ReconcileError::MovedTooOften { .. } => Exit::Git,
+                ReconcileError::Decide(error) => of_decide(error),
+                ReconcileError::Publish { source: PublishError::UnknownOutcome { .. }, .. } => Exit::OutcomeUnknown,
+                ReconcileError::Publish { .. } => Exit::Git,
+                ReconcileError::Loop { .. } => Exit::Guard,
+                ReconcileError::NotApproved { .. } => Exit::PlanMoved,
+            },
+        }
+    }
+
+    /// For people: what failed, on what, why, and what to type next.
+    pub(super) fn human(&self) -> String {
+        let details = match self.decide_error() {
+            Some(DecideError::Load(LoadError::Problems(problems))) => return report(problems),
+            Some(DecideError::Manifests(problems)) => problems.iter().map(manifest_problem).collect(),
+            _ => String::new(),
+        };
+        let mut text = format!("error: {self}\n");
+        for cause in causes(self) {
+            text.push_str(&format!("  because: {cause}\n"));
+        }
+        text.push_str(&details);
+        if let Some(hint) = self.hint() {
+            text.push_str(&format!("  help: {hint}\n"));
+        }
+        text
+    }
+
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
+        let problems = match self.decide_error() {
+            Some(DecideError::Load(LoadError::Problems(problems))) => json!(problems),
+            Some(DecideError::Manifests(problems)) => json!(problems),
+            _ => json!([]),
+        };
+        json!({
+            "apiVersion": "bobbypin.dev/v1alpha1",
+            "kind": "Error",
+            "exitReason": self.exit().reason(),
+            "message": std::iter::once(self.to_string()).chain(causes(self)).collect::<Vec<_>>().join(": "),
+            "hint": self.hint(),
+            "problems": problems,
+        })
+    }
+
+    fn decide_error(&self) -> Option<&DecideError> {
+        match self {
+            Self::Decide(error) | Self::Reconcile(ReconcileError::Decide(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Git(error) | Self::Reconcile(ReconcileError::Read { source: error, .. }) => error.hint(),
+            Self::Reconcile(ReconcileError::Publish { source, .. }) => source.hint(),
+            Self::Reconcile(ReconcileError::Loop { .. }) => Some(
+                "find out who writes the other content; to settle it by hand: bobbypin render --write, then commit".to_owned(),
+            ),
+            Self::Reconcile(ReconcileError::NotApproved { .. }) => {
+                Some("look at the new plan: bobbypin diff --plan-out plan.json".to_owned())
+            }
+            Self::Reconcile(ReconcileError::MovedTooOften { .. }) => Some("run again when the branch is quiet".to_owned()),
+            Self::Init(error) => error.hint(),
+            _ => match self.decide_error()? {
+                DecideError::Load(LoadError::NoCluster) => Some("bobbypin init NAME".to_owned()),
+                DecideError::Load(LoadError::UnknownCluster { known, .. }) => {
+                    Some(format!("the clusters are: {}", known.join(", ")))
+                }
+                DecideError::Occupied(_) => {
+                    Some("move these away: only files of bobbypin belong below manifests/".to_owned())
+                }
+                _ => None,
+            },
+        }
+    }
+}
+
+fn of_decide(error: &DecideError) -> Exit {
+    match error {
+        DecideError::Load(_) => Exit::Configuration,
+        DecideError::Template(_) | DecideError::Manifests(_) => Exit::Manifest,
+        DecideError::Occupied(_) => Exit::Guard,
+    }
+}
+
+/// The chain below an error, each cause once.
+fn causes(error: &dyn Error) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if found.last() != Some(&text) {
+            found.push(text);
+        }
+        next = cause.source();
+    }
+    found
+}
+
+fn manifest_problem(problem: &ManifestProblem) -> String {
+    format!("  {problem}\n    help: {}\n", problem.hint)
+}
+

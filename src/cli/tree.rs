@@ -1,0 +1,76 @@
+//! Which files a command reads.
+
+use std::path::PathBuf;
+
+use crate::{
+    cli::{Run, error::Failure},
+    edge::git::{Location, Repository, Wanted, resolve_target},
+    model::{
+        repository::RepositoryConfig,
+        tree::{Entry, RepoPath, Tree},
+    },
+    ops::load,
+};
+
+/// The repository of a work tree, with what its files say.
+pub(super) struct Checkout {
+    pub(super) repository: Repository,
+    pub(super) tree: Tree,
+    pub(super) settings: RepositoryConfig,
+}
+
+impl Run<'_> {
+    /// The folder that the command is about.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.global.repository.as_ref().map_or_else(|| self.here.clone(), |path| self.here.join(path))
+    }
+
+    /// The files of the work tree, as they are on disk.
+    pub(super) fn checkout(&self) -> Result<Checkout, Failure> {
+        let repository = Repository::discover(&self.folder())?;
+        let tree = repository.read_work_tree(&Wanted::default())?;
+        let settings = load::repository(&tree)?;
+        Ok(Checkout { repository, tree, settings })
+    }
+}
+
+impl Checkout {
+    /// Where this repository is published to.
+    pub(super) fn target(&self) -> Result<Repository, Failure> {
+        let location: Location = resolve_target(&self.repository, &self.settings)?;
+        Ok(Repository::open(&location)?)
+    }
+
+    /// The inputs of the work tree with the generated files of another tree.
+    pub(super) fn inputs_over(mut self, committed: Tree) -> Tree {
+        self.tree.entries.retain(|path, _| !is_generated(path));
+        let generated = committed.entries.into_iter().filter(|(path, _)| is_generated(path));
+        self.tree.entries.extend(generated);
+        Tree { base: committed.base, entries: self.tree.entries }
+    }
+}
+
+/// Whether a path is one of those that this program writes.
+fn is_generated(path: &RepoPath) -> bool {
+    let mut parts = path.as_str().split('/');
+    if parts.next() != Some("clusters") || parts.next().is_none() {
+        return false;
+    }
+    let rest: Vec<_> = parts.collect();
+    let rest = rest.strip_prefix(&["bobbypin"]).unwrap_or(&rest);
+    matches!(rest, ["state.yaml"] | ["manifests", _, ..])
+}
+
+/// The inputs in which two trees differ.
+pub(super) fn differing_inputs<'a>(a: &'a Tree, b: &'a Tree) -> Vec<&'a RepoPath> {
+    let inputs = |tree: &'a Tree| tree.entries.iter().filter(|(path, _)| is_input(path));
+    let differs = |other: &'a Tree| move |(path, entry): &(&'a RepoPath, &'a Entry)| other.entries.get(*path) != Some(*entry);
+    let mut found: Vec<_> = inputs(a).filter(differs(b)).chain(inputs(b).filter(differs(a))).map(|(path, _)| path).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn is_input(path: &RepoPath) -> bool {
+    path.as_str() == "bobbypin.yaml" || (path.below("clusters").is_some() && !is_generated(path))
+}

@@ -1,0 +1,143 @@
+//! Files that are named on the command line, and files that are written beside the repository.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use tempfile::NamedTempFile;
+
+use crate::config::problem::Source;
+
+/// The largest file that is read whole: an inventory of a large cluster.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// Why a file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It could not be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is larger than anything that makes sense.
+    #[error("`{}` is larger than {MAX_BYTES} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It could not be written. What was there before is still there.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It exists, and was not to be overwritten.
+    #[error("`{}` exists already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Reads a file, or standard input for `-`, with the time at which it was last written (for standard input: `now`).
+pub fn read(path: &Path, now: Timestamp) -> Result<(Source, Timestamp), FileError> {
+    let failed = |source| FileError::Read { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    let mut read_at = now;
+    if path == Path::new("-") {
+        io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    } else {
+        let file = fs::File::open(path).map_err(failed)?;
+        let modified = file.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
+        read_at = Timestamp::try_from(modified).unwrap_or(now);
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(FileError::TooLarge { path: path.to_owned() });
+    }
+    Ok((Source { path: path.display().to_string(), bytes: Arc::from(bytes) }, read_at))
+}
+
+/// Writes a file so that a reader sees the old content or the new one, never a part. Makes its folders.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let failed = |source| FileError::Write { path: path.to_owned(), source };
+    let mut file = beside(path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// Writes a file that must not be there yet.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let failed = |source| FileError::Write { path: path.to_owned(), source };
+    let mut file = beside(path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(FileError::Exists { path: path.to_owned() })
+        }
+        Err(error) => Err(failed(error.error)),
+    }
+}
+
+/// Makes a folder of its own that stays when the program ends.
+pub fn temporary_folder(prefix: &str) -> Result<PathBuf, FileError> {
+    let folder = tempfile::Builder::new().prefix(prefix).tempdir();
+    folder.map(tempfile::TempDir::keep).map_err(|source| FileError::Write { path: std::env::temp_dir(), source })
+}
+
+/// Removes a file, and every folder that this leaves empty up to `root`.
+pub fn remove(path: &Path, root: &Path) -> Result<(), FileError> {
+    fs::remove_file(path).map_err(|source| FileError::Write { path: path.to_owned(), source })?;
+    let mut folder = path.parent();
+    while let Some(empty) = folder.filter(|folder| *folder != root && folder.starts_with(root)) {
+        if fs::remove_dir(empty).is_err() {
+            break;
+        }
+        folder = empty.parent();
+    }
+    Ok(())
+}
+
+/// A new file in the folder of another one, with the permissions that an ordinary new file has.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o644));
+    }
+    builder.prefix(".bobbypin-").tempfile_in(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_never_overwritten_by_create() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a/b/c.yaml");
+        write(&path, b"one").expect("a writable folder");
+        write(&path, b"two").expect("a writable folder");
+        assert!(matches!(create(&path, b"three"), Err(FileError::Exists { .. })));
+        let (source, _) = read(&path, Timestamp::UNIX_EPOCH).expect("a readable file");
+        assert_eq!(&*source.bytes, b"two");
+        let left: Vec<_> = fs::read_dir(path.parent().expect("it has one")).expect("a folder").collect();
+        assert_eq!(left.len(), 1, "no temporary file stays behind");
+        remove(&path, folder.path()).expect("a removable file");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "empty folders go too");
+    }
+}
