@@ -152,7 +152,7 @@ fn options() -> Options {
             enforce_alias_anchor_ratio: false,
         },
         alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: 200_000,
+            max_total_replayed_events: 50_000,
             max_replay_stack_depth: 16,
         },
     }

@@ -73,7 +73,15 @@ fn platform(text: &str) -> Result<PlatformFile, Vec<Fault>> {
     let count = documents.len();
     for (index, leaf) in documents.into_iter().enumerate() {
         let at = leaf.at;
-        let Some(document) = leaf.take("the document", &mut faults) else { continue };
+        let document = match leaf.read {
+            Read::Value(document) => document,
+            Read::Nothing => continue,
+            Read::Wrong(found) => {
+                let message = format!("the platform's values are a mapping, not {found}");
+                faults.push(Fault { at, key: String::new(), message });
+                continue;
+            }
+        };
         if document.api_version.is_nothing() && document.kind.is_nothing() {
             if count > 1 {
                 let message = "a document without `apiVersion` and `kind`; plain values stand alone in their file";
@@ -86,7 +94,9 @@ fn platform(text: &str) -> Result<PlatformFile, Vec<Fault>> {
         }
         match document.role() {
             Role::Platform => packages.push((at, document)),
-            Role::Other(why) => others.extend(why.map(|(key, message)| Fault { at, key, message })),
+            Role::Other(why) => {
+                others.extend(why.map(|(place, key, message)| Fault { at: place.or(at), key: key.to_owned(), message }))
+            }
         }
     }
     if let [_, (second, _), ..] = packages.as_slice() {
@@ -130,9 +140,12 @@ struct Metadata {
 #[serde(default)]
 struct PackageSpec {
     variant: Leaf<String>,
-    components: Leaf<BTreeMap<Key, Leaf<BTreeMap<Key, Leaf<Value>>>>>,
+    components: Leaf<BTreeMap<Key, Leaf<Component>>>,
     values: Leaf<Value>,
 }
+
+/// `enabled` and `values`; all keys are kept, because others are mistakes that would go unseen.
+type Component = BTreeMap<Key, Leaf<Value>>;
 
 impl Shaped for Document {
     const SHAPE: Shape = Shape::Mapping;
@@ -148,8 +161,8 @@ impl Shaped for PackageSpec {
 
 enum Role {
     Platform,
-    /// Not the platform's Package; when it may have been meant to be it, the key and the reason why it is not.
-    Other(Option<(String, String)>),
+    /// Not the platform's Package; when it may have been meant to be it, why it is not: the place, the key and the reason.
+    Other(Option<(At, &'static str, String)>),
 }
 
 impl Document {
@@ -159,21 +172,26 @@ impl Document {
             Read::Nothing | Read::Wrong(_) => String::new(),
         };
         let (api_version, kind) = (text(&self.api_version), text(&self.kind));
-        let name = match &self.metadata.read {
-            Read::Value(metadata) => text(&metadata.name),
-            Read::Nothing | Read::Wrong(_) => String::new(),
+        let (name, name_at) = match &self.metadata.read {
+            Read::Value(metadata) => (text(&metadata.name), metadata.name.at),
+            Read::Nothing | Read::Wrong(_) => (String::new(), At::default()),
         };
-        let no = |key: &str, message| Role::Other(Some((key.to_owned(), message)));
-        match (kind.as_str(), api_version.split_once('/').map(|(group, _)| group), name.as_str()) {
+        let group = api_version.split_once('/').map(|(group, _)| group);
+        match (kind.as_str(), group, name.as_str()) {
             ("Package", Some(GROUP), NAME) => Role::Platform,
             ("Package", Some(GROUP), other) => {
-                no("metadata.name", format!("the platform's Package is named `{NAME}`, not `{}`", other.escape_debug()))
+                let message = format!("the platform's Package is named `{NAME}`, not `{}`", other.escape_debug());
+                Role::Other(Some((name_at, "metadata.name", message)))
             }
-            ("Package", _, _) => no(
-                "apiVersion",
-                format!("`apiVersion` of a Package is `{GROUP}/v1alpha1`, not `{}`", api_version.escape_debug()),
-            ),
-            (other, _, NAME) => no("kind", format!("`{NAME}` is a Package, not a `{}`", other.escape_debug())),
+            ("Package", _, _) => {
+                let other = api_version.escape_debug();
+                let message = format!("`apiVersion` of a Package is `{GROUP}/v1alpha1`, not `{other}`");
+                Role::Other(Some((self.api_version.at, "apiVersion", message)))
+            }
+            (other, _, NAME) => {
+                let message = format!("`{NAME}` is a Package, not a `{}`", other.escape_debug());
+                Role::Other(Some((self.kind.at, "kind", message)))
+            }
             _ => Role::Other(None),
         }
     }
@@ -215,5 +233,135 @@ impl PackageSpec {
             }
         }
         PlatformFile { variant, values: Value::Object(values) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<PlatformFile, Vec<String>> {
+        let source = Source { path: "platform.yaml".to_owned(), bytes: text.as_bytes().into() };
+        let line =
+            |problem: Problem| format!("{}:{} {}: {}", problem.line, problem.column, problem.key, problem.message);
+        parse_platform(&source).map_err(|problems| problems.into_iter().map(line).collect())
+    }
+
+    const PACKAGE: &str = "apiVersion: cozystack.io/v1alpha1
+kind: Package
+metadata:
+  name: cozystack.cozystack-platform
+spec:
+  variant: isp-full
+  components:
+    platform:
+      values:
+        publishing: {host: example.org, proxyProtocol: true}
+";
+
+    #[test]
+    fn both_forms_give_the_values_as_written() {
+        let values = json!({"publishing": {"host": "example.org", "proxyProtocol": true}});
+        let package = PlatformFile { variant: Some("isp-full".to_owned()), values: values.clone() };
+        assert_eq!(parse(PACKAGE), Ok(package.clone()));
+        let beside = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: cozy-system}}\n---\n{PACKAGE}---\n");
+        assert_eq!(parse(&beside), Ok(package));
+        let plain = PlatformFile { variant: None, values };
+        assert_eq!(parse("publishing: {host: example.org, proxyProtocol: yes}\n"), Ok(plain.clone()));
+        assert_eq!(parse("{\"publishing\": {\"host\": \"example.org\", \"proxyProtocol\": true}}"), Ok(plain));
+        assert_eq!(parse("{}"), Ok(PlatformFile { variant: None, values: json!({}) }));
+    }
+
+    #[test]
+    fn a_package_without_values_has_none() {
+        let empty = |variant: Option<&str>| PlatformFile { variant: variant.map(str::to_owned), values: json!({}) };
+        for (spec, expected) in [
+            (json!({}), empty(None)),
+            (json!(null), empty(None)),
+            (json!({"variant": "default", "components": null, "ignoreDependencies": []}), empty(Some("default"))),
+            (json!({"components": {"platform": {"enabled": true}}}), empty(None)),
+            (json!({"components": {"platform": {"values": null}}}), empty(None)),
+        ] {
+            assert_eq!(platform_of_package(&spec), Ok(expected.clone()), "{spec}");
+            let package = json!({
+                "apiVersion": "cozystack.io/v1alpha1", "kind": "Package", "metadata": {"name": NAME}, "spec": spec,
+            });
+            assert_eq!(parse(&package.to_string()), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_live_package_that_cannot_be_read_says_why_in_one_line() {
+        let spec = json!({"variant": 1, "components": {"platform": {"values": []}}});
+        let message =
+            "`spec.variant` is a number, not a text; `spec.components.platform.values` is a list, not a mapping";
+        assert_eq!(platform_of_package(&spec), Err(message.to_owned()));
+        assert_eq!(platform_of_package(&json!([])), Err("`spec` is a list, not a mapping".to_owned()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        let cases: Vec<(String, &[&str])> = vec![
+            (
+                String::new(),
+                &["0:0 : the file holds neither a Package `cozystack.cozystack-platform` nor plain values"],
+            ),
+            (
+                "apiVersion: v1\nkind: Namespace\n".to_owned(),
+                &["0:0 : the file holds neither a Package `cozystack.cozystack-platform` nor plain values"],
+            ),
+            ("- a\n".to_owned(), &["1:1 : the platform's values are a mapping, not a list"]),
+            ("a: 1\na: 2\n".to_owned(), &["2:1 : duplicate mapping key: a not allowed here"]),
+            (
+                format!("{PACKAGE}---\n{PACKAGE}"),
+                &["12:1 metadata.name: a second Package `cozystack.cozystack-platform`"],
+            ),
+            (
+                format!("{PACKAGE}---\npublishing: {{}}\n"),
+                &["12:1 : a document without `apiVersion` and `kind`; plain values stand alone in their file"],
+            ),
+            (
+                PACKAGE.replace("cozystack.cozystack-platform", "cozystack-platform"),
+                &[
+                    "4:9 metadata.name: the platform's Package is named `cozystack.cozystack-platform`, not `cozystack-platform`",
+                ],
+            ),
+            (
+                PACKAGE.replace("cozystack.io/", "cozystack.org/"),
+                &[
+                    "1:13 apiVersion: `apiVersion` of a Package is `cozystack.io/v1alpha1`, not `cozystack.org/v1alpha1`",
+                ],
+            ),
+            (
+                PACKAGE.replace("kind: Package", "kind: PackageSource"),
+                &["2:7 kind: `cozystack.cozystack-platform` is a Package, not a `PackageSource`"],
+            ),
+            (
+                PACKAGE.replace("metadata:\n", "metadata:\n  namespace: cozy-system\n"),
+                &["4:14 metadata.namespace: `metadata.namespace` is set, but a Package belongs to no namespace"],
+            ),
+            (
+                PACKAGE.replace("    platform:", "    cozystack-platform:").replace("isp-full", "5"),
+                &[
+                    "6:12 spec.variant: `spec.variant` is a number, not a text",
+                    "8:5 spec.components.cozystack-platform: `spec.components.cozystack-platform` has no effect; the platform's only component is `platform`",
+                ],
+            ),
+            (
+                PACKAGE.replace("      values:\n        pub", "      pub"),
+                &[
+                    "9:7 spec.components.platform.publishing: `spec.components.platform.publishing` has no effect; values stand in `spec.components.platform.values`",
+                ],
+            ),
+            (
+                PACKAGE.replace("  components:\n    platform:\n      values:\n    ", "  values:\n"),
+                &["8:5 spec.values: `spec.values` has no effect; values stand in `spec.components.platform.values`"],
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse(&text).expect_err(&text), expected, "{text}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod diff_patch;
+mod fixtures_read;
 mod manifest_references;
 mod manifest_set;
 mod manifest_validate;

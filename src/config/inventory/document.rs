@@ -101,7 +101,9 @@ impl List {
     fn of(api_version: &str, kind: &str, items: Leaf<Vec<Object>>, metadata: Leaf<Metadata>) -> Self {
         let mut faults = Vec::new();
         let objects = items.take("items", &mut faults).unwrap_or_default();
-        let objects = objects.into_iter().map(|object| object.with_kind(api_version, kind)).collect();
+        // A plain `List` says nothing about its items, a list of the API server itself says it for them.
+        let typed = |object: Object| if kind.is_empty() { object } else { object.with_kind(api_version, kind) };
+        let objects = objects.into_iter().map(typed).collect();
         let metadata = metadata.take("metadata", &mut faults).unwrap_or_default();
         let continues = metadata.continues.take("metadata.continue", &mut faults).is_some_and(|text| !text.is_empty());
         let remaining = metadata.remaining_item_count.take("metadata.remainingItemCount", &mut faults);

@@ -145,4 +145,6 @@ fn whole(message: &str) -> Fault {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -110,16 +110,32 @@ pub(super) enum Content {
     Broken,
 }
 
-impl Object {
-    pub(super) fn of(leaf: Leaf<Raw>) -> Self {
-        let mut faults = Vec::new();
-        let at = leaf.at;
-        if leaf.is_nothing() {
-            return Self { at, faults, content: Content::Nothing };
+impl Content {
+    /// The kind, of what is whole and known.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Ingress(_) => Some(Kind::Ingress),
+            Self::Gateway(_) => Some(Kind::Gateway),
+            Self::HttpRoute(_) => Some(Kind::HttpRoute),
+            Self::ConfigMap(..) => Some(Kind::ConfigMap),
+            Self::Tenant(..) => Some(Kind::Tenant),
+            Self::Package(..) => Some(Kind::Package),
+            Self::HelmRelease(_) => Some(Kind::HelmRelease),
+            Self::Foreign | Self::Nothing | Self::Kindless(_) | Self::Broken => None,
         }
-        match leaf.take("the object", &mut faults) {
-            Some(raw) => raw.finish(at),
-            None => Self { at, faults, content: Content::Broken },
+    }
+}
+
+impl Object {
+    fn of(leaf: Leaf<Raw>) -> Self {
+        let at = leaf.at;
+        match leaf.read {
+            Read::Value(raw) => raw.finish(at),
+            Read::Nothing => Self { at, faults: vec![], content: Content::Nothing },
+            Read::Wrong(found) => {
+                let fault = Fault { at, key: String::new(), message: format!("an object is a mapping, not {found}") };
+                Self { at, faults: vec![fault], content: Content::Broken }
+            }
         }
     }
 
@@ -215,10 +231,26 @@ impl Raw {
             }
             return Object { at, faults, content: Content::Broken };
         };
-        let Some(kind) = known else { return Object { at, faults, content: Content::Foreign } };
+        let Some(kind) = known else {
+            // Passing over a list would pass over what is in it.
+            if matches!(&self.kind.read, Read::Value(kind) if kind == "List") {
+                let message = "a List without `items`, or one inside another".to_owned();
+                faults.push(Fault { at, key: "items".to_owned(), message });
+            }
+            return Object { at, faults, content: Content::Foreign };
+        };
+        if let Read::Wrong(found) = self.metadata.read {
+            let (at, key) = (self.metadata.at.or(at), "metadata".to_owned());
+            faults.push(Fault { at, key, message: format!("{kind}: `metadata` is {found}, not a mapping") });
+            return Object { at, faults, content: Content::Broken };
+        }
         let metadata = self.metadata.take("metadata", &mut faults).unwrap_or_default();
         let (meta, labels) = metadata.check(kind, at, &mut faults);
-        let subject = format_args!("{}/{}", meta.namespace, meta.name).to_string();
+        let subject = match (&*meta.namespace, &*meta.name) {
+            ("", "") => kind.to_string(),
+            ("", name) | (name, "") => format!("{kind} `{name}`"),
+            (namespace, name) => format!("{kind} `{namespace}/{name}`"),
+        };
         let spec = self.spec.take("spec", &mut faults).unwrap_or_default();
         let content = match kind {
             Kind::Ingress => Content::Ingress(spec.ingress(meta, &mut faults)),
@@ -234,7 +266,7 @@ impl Raw {
         };
         for fault in &mut faults {
             fault.at = fault.at.or(at);
-            fault.message = format!("{kind} `{}`: {}", subject.trim_matches('/'), fault.message);
+            fault.message = format!("{subject}: {}", fault.message);
         }
         let content = if faults.is_empty() { content } else { Content::Broken };
         Object { at, faults, content }
@@ -289,6 +321,7 @@ impl Metadata {
     fn check(self, kind: Kind, at: At, faults: &mut Vec<Fault>) -> (ObjectMeta, BTreeMap<String, String>) {
         let name = required(self.name, "metadata.name", at, faults);
         let namespace = if kind == Kind::Package {
+            let at = self.namespace.at.or(at);
             if let Some(namespace) = self.namespace.take("metadata.namespace", faults) {
                 let message = format!("`metadata.namespace` is `{namespace}`, but the kind belongs to no namespace");
                 faults.push(Fault { at, key: "metadata.namespace".to_owned(), message });

@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// What a ConfigMap holds.
+type Data = BTreeMap<String, String>;
+
 /// Objects by kind, each with its place.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
@@ -26,7 +29,7 @@ pub(super) struct Shelf {
     ingresses: Vec<(At, IngressObject)>,
     gateways: Vec<(At, GatewayObject)>,
     http_routes: Vec<(At, HttpRouteObject)>,
-    config_maps: Vec<(At, (String, BTreeMap<String, String>))>,
+    config_maps: Vec<(At, (String, Data))>,
     tenants: Vec<(At, (TenantId, TenantObject))>,
     packages: Vec<(At, (String, Value))>,
     helm_releases: Vec<(At, HelmReleaseObject)>,
@@ -40,44 +43,23 @@ impl Shelf {
             let key = format!("{key}{}{}", if key.is_empty() || fault.key.is_empty() { "" } else { "." }, fault.key);
             faults.push(Fault { key, ..fault });
         }
-        let kind = match object.content {
-            Content::Ingress(ingress) => {
-                self.ingresses.push((at, ingress));
-                Kind::Ingress
-            }
-            Content::Gateway(gateway) => {
-                self.gateways.push((at, gateway));
-                Kind::Gateway
-            }
-            Content::HttpRoute(route) => {
-                self.http_routes.push((at, route));
-                Kind::HttpRoute
-            }
-            Content::ConfigMap(name, data) => {
-                self.config_maps.push((at, (name, data)));
-                Kind::ConfigMap
-            }
-            Content::Tenant(id, tenant) => {
-                self.tenants.push((at, (id, tenant)));
-                Kind::Tenant
-            }
-            Content::Package(name, spec) => {
-                self.packages.push((at, (name, spec)));
-                Kind::Package
-            }
-            Content::HelmRelease(release) => {
-                self.helm_releases.push((at, *release));
-                Kind::HelmRelease
-            }
+        let kind = object.content.kind();
+        match object.content {
+            Content::Ingress(ingress) => self.ingresses.push((at, ingress)),
+            Content::Gateway(gateway) => self.gateways.push((at, gateway)),
+            Content::HttpRoute(route) => self.http_routes.push((at, route)),
+            Content::ConfigMap(name, data) => self.config_maps.push((at, (name, data))),
+            Content::Tenant(id, tenant) => self.tenants.push((at, (id, tenant))),
+            Content::Package(name, spec) => self.packages.push((at, (name, spec))),
+            Content::HelmRelease(release) => self.helm_releases.push((at, *release)),
             Content::Kindless(_) => {
                 let message = "an object without `apiVersion` and `kind`".to_owned();
                 faults.push(Fault { at, key: key.to_owned(), message });
-                return None;
             }
-            Content::Foreign | Content::Nothing | Content::Broken => return None,
-        };
-        self.seen.insert(kind);
-        Some(kind)
+            Content::Foreign | Content::Nothing | Content::Broken => {}
+        }
+        self.seen.extend(kind);
+        kind
     }
 
     pub(super) fn take_ingresses(&mut self, faults: &mut Vec<Fault>) -> Vec<IngressObject> {
@@ -96,7 +78,7 @@ impl Shelf {
         listed(Kind::HelmRelease, std::mem::take(&mut self.helm_releases), |release| &release.meta, faults)
     }
 
-    pub(super) fn take_config_maps(&mut self, faults: &mut Vec<Fault>) -> BTreeMap<String, BTreeMap<String, String>> {
+    pub(super) fn take_config_maps(&mut self, faults: &mut Vec<Fault>) -> BTreeMap<String, Data> {
         keyed(Kind::ConfigMap, std::mem::take(&mut self.config_maps), faults)
     }
 
@@ -116,15 +98,16 @@ fn listed<T>(
     meta: impl Fn(&T) -> &ObjectMeta,
     faults: &mut Vec<Fault>,
 ) -> Vec<T> {
-    let name = |object: &T| (meta(object).namespace.clone(), meta(object).name.clone());
-    objects.sort_by(|(_, one), (_, other)| {
-        let (one, other) = (meta(one), meta(other));
-        (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name))
-    });
+    let name = |object: &T| {
+        let ObjectMeta { namespace, name, .. } = meta(object);
+        (namespace.clone(), name.clone())
+    };
+    objects.sort_by_key(|(_, object)| name(object));
     for pair in objects.windows(2) {
-        let [(first, one), (second, other)] = pair else { continue };
-        let (namespace, name) = name(one);
-        if (meta(other).namespace == namespace) && (meta(other).name == name) {
+        if let [(first, one), (second, other)] = pair
+            && name(one) == name(other)
+        {
+            let (namespace, name) = name(one);
             faults.push(twice(kind, &format_args!("{namespace}/{name}"), *first, *second));
         }
     }
@@ -145,6 +128,9 @@ fn keyed<K: Ord + fmt::Display, V>(kind: Kind, objects: Vec<(At, (K, V))>, fault
 
 fn twice(kind: Kind, name: &dyn fmt::Display, first: At, second: At) -> Fault {
     let (first, second) = (first.min(second), first.max(second));
-    let message = format!("{kind} `{name}` stands here a second time; the first is in line {}", first.line);
+    let message = match first.line {
+        0 => format!("{kind} `{name}` stands in the file a second time"),
+        line => format!("{kind} `{name}` stands here a second time; the first is in line {line}"),
+    };
     Fault { at: second, key: "metadata.name".to_owned(), message }
 }

@@ -133,35 +133,10 @@ fn source<T>(
         return Observed::Unknown(Unknown::not_collected());
     };
     let prefix = format!("{path}.");
-    let state_at = at;
-    match state(&mut source, &prefix, state_at, faults) {
+    match state(&mut source, &prefix, at, faults) {
         Some(State::Present) => {
             source.only(&["state", "items"], &prefix, faults);
-            let items = match source.items.take() {
-                Some(items) if !items.is_nothing() => items.take(format_args!("{prefix}items"), faults),
-                _ => {
-                    let message = format!("`{prefix}items` is missing, but the state is Present");
-                    faults.push(Fault { at, key: path.clone(), message });
-                    None
-                }
-            };
-            let mut shelf = Shelf::default();
-            for (index, object) in items.unwrap_or_default().into_iter().enumerate() {
-                let (api_version, name) = kind.names();
-                let object = object.with_kind(api_version, name);
-                let key = format!("{prefix}items[{index}]");
-                let at = object.at;
-                let lawful = matches!(object.content, Content::Nothing | Content::Broken);
-                let is_dns = !matches!(&object.content, Content::ConfigMap(name, _) if !DNS_CONFIG_MAPS.contains(&name.as_str()));
-                let put = shelf.put(object, &key, faults);
-                if !lawful && !(put == Some(kind) && is_dns) {
-                    let message = match kind {
-                        Kind::ConfigMap => format!("`{path}` takes {} of kube-system", DNS_CONFIG_MAPS.join(", ")),
-                        kind => format!("`{path}` takes objects of the kind {kind}"),
-                    };
-                    faults.push(Fault { at, key, message });
-                }
-            }
+            let mut shelf = items(source, at, &path, kind, faults);
             Observed::Present(take(&mut shelf, faults))
         }
         Some(State::Absent) => {
@@ -176,6 +151,37 @@ fn source<T>(
         }
         None => Observed::Unknown(Unknown::not_collected()),
     }
+}
+
+/// Reads the objects of a source. Each must be of its kind; its apiVersion and kind may be left out.
+fn items(source: Section, at: At, path: &str, kind: Kind, faults: &mut Vec<Fault>) -> Shelf {
+    let mut shelf = Shelf::default();
+    let items = source.items.unwrap_or_default();
+    if items.is_nothing() {
+        let message = format!("`{path}.items` is missing, but the state is Present");
+        faults.push(Fault { at, key: path.to_owned(), message });
+    }
+    let (api_version, name) = kind.names();
+    for (index, object) in items.take(format_args!("{path}.items"), faults).into_iter().flatten().enumerate() {
+        let key = format!("{path}.items[{index}]");
+        let object = object.with_kind(api_version, name);
+        let at = object.at;
+        let is_foreign = match &object.content {
+            Content::Nothing | Content::Broken => false,
+            Content::ConfigMap(name, _) => kind != Kind::ConfigMap || !DNS_CONFIG_MAPS.contains(&name.as_str()),
+            content => content.kind() != Some(kind),
+        };
+        if is_foreign {
+            let message = match kind {
+                Kind::ConfigMap => format!("`{path}` takes {} of kube-system", DNS_CONFIG_MAPS.join(", ")),
+                kind => format!("`{path}` takes objects of the kind {kind}"),
+            };
+            faults.push(Fault { at, key, message });
+        } else {
+            shelf.put(object, &key, faults);
+        }
+    }
+    shelf
 }
 
 enum State {
