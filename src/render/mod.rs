@@ -1,1 +1,4 @@
-//! To be filled in.
+//! From a plan to text.
+
+mod dialect;
+pub mod engine;
