@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::model::{layer::Layer, name::Name, object::ObjectId, tree::RepoPath};
 
+pub mod validate;
 pub mod yaml;
 
 /// The first line of every file that this program writes. A file without it belongs to somebody else.

@@ -1,4 +1,7 @@
 //! One binary for all tests that use the crate from outside.
 
 mod architecture;
+mod manifest_references;
+mod manifest_set;
+mod manifest_validate;
 mod manifest_yaml;
