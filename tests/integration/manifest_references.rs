@@ -1,5 +1,7 @@
 //! The checks of manifests against each other: names, lists, and which cluster gets what.
 
+use bobbypin::manifest::MARK;
+
 use crate::manifest_set::{HOST, TENANT, assert_problems, lawful, lines, path, rules, validate};
 
 #[test]
@@ -20,6 +22,32 @@ fn an_object_that_is_declared_twice_is_refused_and_both_files_are_named() {
     let list = files.get_mut(&format!("{HOST}/kustomization.yaml")).expect("a lawful file");
     *list = list.replace("resources:\n", "resources:\n- coredns.yaml\n");
     assert_eq!(lines(&validate(&files, &rules())), [""; 0]);
+}
+
+#[test]
+fn a_patch_declares_nothing() {
+    let mut files = lawful();
+    files.insert(format!("{TENANT}/tenant.yaml"), files[&format!("{TENANT}/addon/patch.yaml")].clone());
+    files.get_mut(&format!("{TENANT}/kustomization.yaml")).expect("a lawful file").push_str("- tenant.yaml\n");
+    assert_eq!(lines(&validate(&files, &rules())), [""; 0]);
+}
+
+#[test]
+fn the_namespace_of_an_object_exists_in_its_own_cluster_and_not_in_another() {
+    let own = "  targetNamespace: flux-system\n";
+    assert_problems(
+        "host/helmrelease.yaml",
+        "  targetNamespace: ouroboros\n  install:\n    createNamespace: true\n",
+        own,
+        &[],
+    );
+    let install = "  targetNamespace: cozy-ouroboros\n  storageNamespace: cozy-ouroboros\n  install:\n    createNamespace: true\n";
+    assert_problems(
+        "shop/objects.yaml",
+        install,
+        "  targetNamespace: acme\n",
+        &["shop/objects.yaml[2]/spec/targetNamespace Reference: nothing creates the namespace `acme` there"],
+    );
 }
 
 #[test]
@@ -84,6 +112,18 @@ fn what_is_referred_to_must_be_declared_or_exist() {
         ),
         (
             "shop/records.yaml",
+            "    secretRef:\n      name: shop-admin-kubeconfig\n",
+            "    configMapRef:\n      name: a\n",
+            nowhere("shop/records.yaml", "/spec/kubeConfig/configMapRef/name", "ConfigMap/acme/a"),
+        ),
+        (
+            "shop/records.yaml",
+            "  prune: true\n",
+            "  prune: true\n  dependsOn:\n  - name: shop-records\n  - name: a\n",
+            nowhere("shop/records.yaml", "/spec/dependsOn/1", "Kustomization/acme/a"),
+        ),
+        (
+            "shop/records.yaml",
             "  prune: true\n",
             "  prune: true\n  targetNamespace: nowhere\n",
             "shop/records.yaml[1]/spec/targetNamespace Reference: nothing creates the namespace `nowhere` there"
@@ -91,6 +131,35 @@ fn what_is_referred_to_must_be_declared_or_exist() {
         ),
     ] {
         assert_problems(file, from, to, &[&expected]);
+    }
+}
+
+#[test]
+fn a_folder_that_flux_is_told_to_apply_exists() {
+    let from = "manifests/tenants/acme/shop/cluster";
+    assert_problems(
+        "shop/records.yaml",
+        from,
+        "manifests/tenants/acme/other",
+        &[
+            "shop/cluster/kustomization.yaml[0] Unlisted: `clusters/edge/manifests/tenants/acme/shop/kustomization.yaml` does not \
+         list it, so nobody would apply it",
+            "shop/records.yaml[1]/spec/path Reference: `clusters/edge/manifests/tenants/acme/other` does not exist",
+        ],
+    );
+}
+
+#[test]
+fn a_namespace_counts_in_the_cluster_that_it_is_declared_for() {
+    let mut files = lawful();
+    let records = files.get_mut(&format!("{TENANT}/records.yaml")).expect("a lawful file");
+    *records = records.replace("  prune: true\n", "  prune: true\n  targetNamespace: records\n");
+    let namespace = format!("{MARK}\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: records\n");
+    for (folder, problems) in [(TENANT.to_owned(), 1), (format!("{TENANT}/cluster"), 0)] {
+        let mut files = files.clone();
+        files.insert(format!("{folder}/namespace.yaml"), namespace.clone());
+        files.get_mut(&format!("{folder}/kustomization.yaml")).expect("a lawful file").push_str("- namespace.yaml\n");
+        assert_eq!(lines(&validate(&files, &rules())).len(), problems, "{folder}");
     }
 }
 

@@ -8,7 +8,9 @@ use bobbypin::{
 };
 use serde_json::json;
 
-use crate::manifest_set::{DIGEST, HOST, assert_problems, id, lawful, lines, manifests, meanings, rules, validate};
+use crate::manifest_set::{
+    DIGEST, HOST, TENANT, assert_problems, id, lawful, lines, manifests, meanings, rules, validate,
+};
 
 #[test]
 fn what_is_lawful_passes_unchanged() {
@@ -106,6 +108,8 @@ fn a_text_that_readers_take_differently_is_refused() {
         assert_problems(FILE, from, to, &expected.iter().map(String::as_str).collect::<Vec<_>>());
     }
     assert_problems(FILE, "      tag:", "      tag: a\n      tag:", &[&format!("{FILE}[0] Syntax: {twice}")]);
+    let directive = &["host/source.yaml[1] Directive: line 3 has a directive"];
+    assert_problems("host/source.yaml", "apiVersion", "%YAML 1.2\n---\napiVersion", directive);
     let mut files = lawful();
     files.insert(format!("{HOST}/source.yaml"), format!("{MARK}\na: [1\nb: {{\n"));
     let problems = manifests(&files, &BTreeMap::new()).validate(&rules()).expect_err("no YAML");
@@ -182,6 +186,8 @@ fn values_that_no_manifest_may_hold_are_refused() {
             &format!("{labels}sharding.fluxcd.io/key: tenants\n"),
             &["[1]/metadata/labels/sharding.fluxcd.io~1key Sharding: the object would be left to a shard of Flux"],
         ),
+        // A chart may take an empty name for its own choice.
+        ("ingressClass: \"\"", "serviceAccount: {name: \"\"}", &[]),
         (
             "kind: OCIRepository\n",
             "kind: OCIRepository\n    namespace: \"\"\n",
@@ -209,6 +215,15 @@ fn values_that_no_manifest_may_hold_are_refused() {
             "shop/cluster/coredns.yaml[1]/metadata/name Identity: there is `\"CoreDNS_custom\"`; `coredns-custom` was meant",
             "shop/cluster/coredns.yaml[1]/metadata/name Name: `CoreDNS_custom` is not a Kubernetes name: lower-case letters, \
          digits, `-` and `.`, beginning and ending with a letter or digit",
+        ],
+    );
+    assert_problems(
+        "shop/addon/patch.yaml",
+        "  namespace: acme\n",
+        "  namespace: 7\n",
+        &[
+            "shop/addon/patch.yaml[1]/metadata/namespace Identity: there is `7`; `acme` was meant",
+            "shop/addon/patch.yaml[1]/metadata/namespace Name: it is not a string",
         ],
     );
     let many = format!("\ndata:\n  other: {}\n", "x".repeat(900 << 10));
@@ -305,6 +320,34 @@ fn a_record_that_could_stop_the_name_server_is_refused() {
     }
     let message = format!("{FILE}[1]/data/bobbypin.override Snippet: the last line does not end with a line break");
     assert_problems(FILE, "override: |\n", "override: |-\n", &[&message]);
+}
+
+#[test]
+fn a_file_has_at_most_a_thousand_documents() {
+    let mut files = lawful();
+    let text = files.get_mut(&format!("{TENANT}/addon/patch.yaml")).expect("a lawful file");
+    let document = text.strip_prefix(MARK).expect("the mark").to_owned();
+    text.push_str(&format!("---{document}").repeat(1000));
+    let message = "shop/addon/patch.yaml[0] DocumentCount: the file has 1001 documents; at most 1000 are allowed";
+    assert_eq!(lines(&validate(&files, &rules())), [message]);
+}
+
+#[test]
+fn what_flux_does_not_read_is_only_checked_for_what_it_says() {
+    let mut files = lawful();
+    let name = "clusters/edge/state.yaml".to_owned();
+    files.insert(
+        name.clone(),
+        format!("{MARK}\napiVersion: bobbypin.dev/v1alpha1\nkind: State\nspec: {{note: \"${{x}}\"}}\n"),
+    );
+    assert_eq!(lines(&validate(&files, &rules())), [""; 0]);
+    let mut meant: BTreeMap<_, _> = files.iter().map(|(name, text)| (name.clone(), meanings(text))).collect();
+    meant.get_mut(&name).expect("the state")[0].values = vec![("/spec/note".to_owned(), json!("y"))];
+    let problems = manifests(&files, &meant).validate(&rules()).expect_err("another meaning");
+    assert_eq!(
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["clusters/edge/state.yaml, document 1, /spec/note: there is `\"${x}\"`; `\"y\"` was meant"]
+    );
 }
 
 #[test]

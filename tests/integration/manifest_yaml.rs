@@ -376,6 +376,31 @@ list:
 }
 
 #[test]
+fn a_scalar_is_plain_only_where_nobody_can_misread_it_and_shows_all_that_it_holds() {
+    for (text, scalar) in [
+        ("oci://ghcr.io/org/chart", "oci://ghcr.io/org/chart"),
+        ("app.kubernetes.io/name", "app.kubernetes.io/name"),
+        ("a@b+c_d-e", "a@b+c_d-e"),
+        ("", "\"\""),
+        ("Yes", "\"Yes\""),
+        ("5m", "\"5m\""),
+        ("a:b", "\"a:b\""),
+        ("a b", "\"a b\""),
+        ("a\\b\"c", "\"a\\\\b\\\"c\""),
+        ("ü → 😀", "\"ü → 😀\""),
+        ("a\r\n\tb\u{0}", "\"a\\r\\n\\tb\\u0000\""),
+        ("\u{202e}a\u{200b}\u{ad}\u{2066}\u{a0}\u{feff}", "\"\\u202ea\\u200b\\u00ad\\u2066\\u00a0\\ufeff\""),
+        ("\u{85}\u{2028}\u{e0041}\u{e000}\u{1b}", "\"\\u0085\\u2028\\U000e0041\\ue000\\u001b\""),
+    ] {
+        assert_eq!(yaml::scalar(text), scalar);
+    }
+    for text in ["a\n\tb\n", "a\u{202e}\nb\n", "a\r\nb\n", "\na\n", " a\nb\n"] {
+        let quoted = yaml::block(&json!([text]), 0).expect("a list");
+        assert!(quoted.starts_with("- \""), "{quoted}");
+    }
+}
+
+#[test]
 fn numbers_are_the_same_numbers_for_both_parsers() {
     for number in [
         json!(0),
