@@ -1,0 +1,74 @@
+//! `state.yaml`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::raw::{ApiVersion, Metadata};
+
+/// What bobbypin remembers of a cluster from one run to the next. It writes this file itself.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct State {
+    /// The version of the file's format.
+    #[expect(dead_code, reason = "the reader checks it")]
+    pub(crate) api_version: ApiVersion,
+    /// What the file is.
+    #[expect(dead_code, reason = "the reader checks it")]
+    pub(crate) kind: Kind,
+    /// The name of the cluster.
+    pub(crate) metadata: Metadata,
+    /// The memory.
+    pub(crate) spec: Spec,
+}
+
+/// What the file is.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+pub(crate) enum Kind {
+    State,
+}
+
+/// The memory.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Spec {
+    /// One entry for every layer with something to remember.
+    pub(crate) layers: Vec<LayerMemory>,
+}
+
+/// The memory of one layer.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct LayerMemory {
+    /// The host cluster or a tenant.
+    pub(crate) layer: LayerKind,
+    /// The namespace of the tenant.
+    #[serde(default)]
+    pub(crate) namespace: Option<String>,
+    /// The name of the tenant.
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    /// The time of the inventory by which something of the layer began to leave.
+    #[serde(default)]
+    pub(crate) leaving: Option<String>,
+    /// Hosts whose record is still there although they are gone.
+    #[serde(default)]
+    pub(crate) tombstones: Option<Vec<Tombstone>>,
+}
+
+/// The host cluster or a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum LayerKind {
+    Host,
+    Tenant,
+}
+
+/// A host whose record is still there although it is gone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Tombstone {
+    /// The host.
+    pub(crate) host: String,
+    /// The time of the first inventory without it.
+    pub(crate) since: String,
+}
