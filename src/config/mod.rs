@@ -4,15 +4,20 @@
 
 mod check;
 mod cluster;
+mod document;
+mod explain;
 mod fault;
 pub mod inventory;
 pub mod kubernetes;
 mod pins;
+mod place;
 pub mod platform_file;
 pub mod problem;
 mod raw;
 mod repository;
+mod secret;
 mod state;
+mod suggest;
 mod tenants;
 mod values;
 
