@@ -12,7 +12,7 @@ use crate::{
         problem::Source,
     },
     diff::{
-        FileChange, FileView,
+        FileChange,
         print::{self, Style},
     },
     edge::{
@@ -64,7 +64,11 @@ pub(super) fn run(run: &Run<'_>, args: &DemoArgs) -> Result<Exit, Failure> {
     let repository = Repository::create_bare(&bare, BRANCH)?;
     let mut story = Story { run, folder, repository, inventory: inventory(run.now)?, step: 0 };
     story.tell()?;
-    run.printer.result(&format!("\nThe bare repository is {}; look at it with\n  git -C {} log --stat", bare.display(), bare.display()));
+    run.printer.result(&format!(
+        "\nThe bare repository is {}; look at it with\n  git -C {} log --stat",
+        bare.display(),
+        bare.display()
+    ));
     Ok(Exit::Done)
 }
 
@@ -114,10 +118,14 @@ impl Story<'_> {
         let file = self.snapshot("2.yaml")?;
         expect(matches!(self.reconcile(&file, true)?.end, End::Committed(_)), "a new host is committed")?;
 
-        self.title("The tenant cannot be read: it is held as it is, the rest is served", "bobbypin reconcile --inventory 3.yaml");
+        self.title(
+            "The tenant cannot be read: it is held as it is, the rest is served",
+            "bobbypin reconcile --inventory 3.yaml",
+        );
         self.later();
         let seen = self.shop_ingresses()?.clone();
-        let unknown = Unknown { reason: "Timeout".to_owned(), message: "the API server did not answer in 30s".to_owned() };
+        let unknown =
+            Unknown { reason: "Timeout".to_owned(), message: "the API server did not answer in 30s".to_owned() };
         self.shop()?.ingresses = Observed::Unknown(unknown);
         let file = self.snapshot("3.yaml")?;
         let outcome = self.reconcile(&file, true)?;
@@ -142,14 +150,10 @@ impl Story<'_> {
     }
 
     fn commit_settings(&self) -> Result<(), Failure> {
-        let file = |(path, text): &(&str, &str)| FileChange {
-            path: RepoPath::parse(path).expect("a literal that parses"),
-            cluster: Name::parse("edge").expect("a literal that parses"),
-            layer: None,
-            old: None,
-            new: Some(Arc::from(text.as_bytes())),
-            view: FileView::Layout,
-            holds_secret: false,
+        let file = |(path, text): &(&str, &str)| {
+            let path = RepoPath::parse(path).expect("a literal that parses");
+            let cluster = Name::parse("edge").expect("a literal that parses");
+            FileChange::plain(path, cluster, None, Some(Arc::from(text.as_bytes())))
         };
         let changes: Vec<_> = SETTINGS.iter().map(file).collect();
         let author = Author { name: "A person".to_owned(), email: "person@localhost.invalid".to_owned() };
@@ -222,7 +226,9 @@ impl Story<'_> {
     fn shop_ingresses(&mut self) -> Result<&mut Vec<IngressObject>, Failure> {
         match &mut self.shop()?.ingresses {
             Observed::Present(ingresses) => Ok(ingresses),
-            Observed::Absent | Observed::Unknown(_) => Err(Failure::Demo("the example's tenant has no Ingresses".to_owned())),
+            Observed::Absent | Observed::Unknown(_) => {
+                Err(Failure::Demo("the example's tenant has no Ingresses".to_owned()))
+            }
         }
     }
 

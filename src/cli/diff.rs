@@ -7,10 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     cli::{Run, Seen, error::Failure, exit::Exit, plan},
     diff::print::{self, Style},
-    edge::{
-        files,
-        git::Wanted,
-    },
+    edge::{files, git::Wanted},
     ops::decide::decide,
 };
 

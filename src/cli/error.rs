@@ -12,12 +12,7 @@ use crate::{
         git::{GitError, PublishError},
     },
     manifest::validate::ManifestProblem,
-    ops::{
-        decide::DecideError,
-        init::InitError,
-        load::LoadError,
-        reconcile::ReconcileError,
-    },
+    ops::{decide::DecideError, init::InitError, load::LoadError, reconcile::ReconcileError},
 };
 
 /// Why a command failed.
@@ -112,12 +107,15 @@ impl Failure {
             Self::Git(error) | Self::Reconcile(ReconcileError::Read { source: error, .. }) => error.hint(),
             Self::Reconcile(ReconcileError::Publish { source, .. }) => source.hint(),
             Self::Reconcile(ReconcileError::Loop { .. }) => Some(
-                "find out who writes the other content; to settle it by hand: bobbypin render --write, then commit".to_owned(),
+                "find out who writes the other content; to settle it by hand: bobbypin render --write, then commit"
+                    .to_owned(),
             ),
             Self::Reconcile(ReconcileError::NotApproved { .. }) => {
                 Some("look at the new plan: bobbypin diff --plan-out plan.json".to_owned())
             }
-            Self::Reconcile(ReconcileError::MovedTooOften { .. }) => Some("run again when the branch is quiet".to_owned()),
+            Self::Reconcile(ReconcileError::MovedTooOften { .. }) => {
+                Some("run again when the branch is quiet".to_owned())
+            }
             Self::Init(error) => error.hint(),
             _ => match self.decide_error()? {
                 DecideError::Load(LoadError::NoCluster) => Some("bobbypin init NAME".to_owned()),
@@ -158,4 +156,3 @@ fn causes(error: &dyn Error) -> Vec<String> {
 fn manifest_problem(problem: &ManifestProblem) -> String {
     format!("  {problem}\n    help: {}\n", problem.hint)
 }
-

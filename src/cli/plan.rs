@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     cli::{Run, Seen, error::Failure, exit::Exit, printer::Printer},
+    diff::print::escape::line as line_safe,
     model::finding::Severity,
     ops::decide::{Decided, decide},
     plan::{ClusterPlan, Decision, HoldCause},
@@ -71,12 +72,12 @@ pub(super) fn human(plans: &[ClusterPlan], printer: &Printer) -> String {
             };
             let word = printer.paint(color, layer.decision.word());
             line(&mut text, format_args!("► {}: {word}{way} ({})", layer.layer, reason.code));
-            line(&mut text, format_args!("    {}", reason.message.escape_debug()));
+            line(&mut text, format_args!("    {}", line_safe(&reason.message)));
             if let Some(fix) = &reason.fix {
                 line(&mut text, format_args!("    help: {fix}"));
             }
             for host in layer.hosts.keys() {
-                line(&mut text, format_args!("    {}", host.escape_debug()));
+                line(&mut text, format_args!("    {}", line_safe(host)));
             }
         }
         for finding in &plan.findings {
@@ -86,16 +87,16 @@ pub(super) fn human(plans: &[ClusterPlan], printer: &Printer) -> String {
                 Severity::Info => (AnsiColor::Cyan, "info"),
             };
             let word = printer.paint(color, word);
-            let subject = finding.subject.escape_debug();
-            line(&mut text, format_args!("{word} {}: {subject}: {}", finding.rule, finding.message.escape_debug()));
+            let subject = line_safe(&finding.subject);
+            line(&mut text, format_args!("{word} {}: {subject}: {}", finding.rule, line_safe(&finding.message)));
             if let Some(fix) = &finding.fix {
-                line(&mut text, format_args!("    help: {}", fix.escape_debug()));
+                line(&mut text, format_args!("    help: {}", line_safe(fix)));
             }
         }
         if let Some(refusal) = &plan.refusal {
             line(&mut text, format_args!("{}", refusal.message()));
             for missing in &refusal.missing {
-                line(&mut text, format_args!("  - {}", missing.escape_debug()));
+                line(&mut text, format_args!("  - {}", line_safe(missing)));
             }
         }
     }

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 /// Where results and remarks go.
 #[derive(Debug)]
-pub struct Printer {
+pub(super) struct Printer {
     color: bool,
     quiet: bool,
 }

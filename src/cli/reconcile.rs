@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Run, Seen, error::Failure, exit::Exit, plan, tree::differing_inputs},
     diff::{
-        print::{self, Style},
+        print::{self, Style, escape::line as line_safe},
         summary,
     },
     edge::{
@@ -118,7 +118,7 @@ fn show(run: &Run<'_>, decided: &Decided, drift: &[Drift]) {
         run.printer.error(&format!(
             "warning: {path} was edited by hand in {} by {}; the edit is overwritten",
             commit.short(),
-            author.name.escape_debug()
+            line_safe(&author.name)
         ));
     }
     for (plan, layer) in decided.plans.iter().flat_map(|plan| plan.layers.iter().map(move |layer| (plan, layer))) {
@@ -128,7 +128,7 @@ fn show(run: &Run<'_>, decided: &Decided, drift: &[Drift]) {
                 "held: {} {}: {} ({}){fix}",
                 plan.name,
                 layer.layer,
-                reason.message.escape_debug(),
+                line_safe(&reason.message),
                 reason.code
             ));
         }

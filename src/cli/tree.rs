@@ -64,8 +64,10 @@ fn is_generated(path: &RepoPath) -> bool {
 /// The inputs in which two trees differ.
 pub(super) fn differing_inputs<'a>(a: &'a Tree, b: &'a Tree) -> Vec<&'a RepoPath> {
     let inputs = |tree: &'a Tree| tree.entries.iter().filter(|(path, _)| is_input(path));
-    let differs = |other: &'a Tree| move |(path, entry): &(&'a RepoPath, &'a Entry)| other.entries.get(*path) != Some(*entry);
-    let mut found: Vec<_> = inputs(a).filter(differs(b)).chain(inputs(b).filter(differs(a))).map(|(path, _)| path).collect();
+    let differs =
+        |other: &'a Tree| move |(path, entry): &(&'a RepoPath, &'a Entry)| other.entries.get(*path) != Some(*entry);
+    let mut found: Vec<_> =
+        inputs(a).filter(differs(b)).chain(inputs(b).filter(differs(a))).map(|(path, _)| path).collect();
     found.sort();
     found.dedup();
     found

@@ -75,6 +75,13 @@ pub struct FileChange {
     pub holds_secret: bool,
 }
 
+impl FileChange {
+    /// The change of a file that holds no manifest, such as the settings of a cluster.
+    pub fn plain(path: RepoPath, cluster: Name, old: Option<Arc<[u8]>>, new: Option<Arc<[u8]>>) -> Self {
+        Self { path, cluster, layer: None, old, new, view: FileView::Layout, holds_secret: false }
+    }
+}
+
 /// How a file that differs is shown to people.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FileView {

@@ -76,8 +76,7 @@ pub fn files(
     if tree.file(repository.as_str()).is_none() {
         files.insert(repository, fill(include_str!("init/bobbypin.yaml")));
     }
-    let taken: Vec<_> =
-        files.keys().filter(|path| tree.entries.contains_key(*path)).map(ToString::to_string).collect();
+    let taken: Vec<_> = files.keys().filter(|path| tree.entries.contains_key(*path)).map(ToString::to_string).collect();
     if taken.is_empty() { Ok(files) } else { Err(InitError::Exists(taken)) }
 }
 

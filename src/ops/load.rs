@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::{
     config::{
@@ -116,7 +115,11 @@ pub fn clusters(
     let mut unnamed = seen.remove(&None);
     if unnamed.is_some() && folders.len() > 1 {
         let path = inventories.first().map_or("", |file| &file.source.path);
-        problems.push(whole_file(path, "a plain list of objects does not name its cluster", "say which with --cluster"));
+        problems.push(whole_file(
+            path,
+            "a plain list of objects does not name its cluster",
+            "say which with --cluster",
+        ));
     }
     let mut clusters = Vec::new();
     for (name, folder) in folders {
@@ -159,18 +162,19 @@ fn cluster(tree: &Tree, name: &Name, folder: RepoPath, inventory: Inventory) -> 
         .and_then(|source| config::parse_cluster(&source, name))
         .map_err(|found| problems.extend(found))
         .ok();
-    let mut optional = |file: &str| {
+    let optional = |file: &str| {
         let path = folder.join(file);
         tree.file(path.as_str()).map(|bytes| source(path.as_str(), bytes))
     };
     let pins = optional("pins.yaml").map_or_else(|| Ok(Pins::default()), |source| config::parse_pins(&source, name));
-    let state = optional("state.yaml").map_or_else(|| Ok(State::default()), |source| config::parse_state(&source, name));
+    let state =
+        optional("state.yaml").map_or_else(|| Ok(State::default()), |source| config::parse_state(&source, name));
     let pins = pins.map_err(|found| problems.extend(found)).ok();
     let state = state.map_err(|found| problems.extend(found)).ok();
     let templates = templates(tree, &folder, &mut problems);
-    let platform = config.as_ref().and_then(|config| {
-        platform(tree, &folder, config, &inventory).map_err(|found| problems.extend(found)).ok()
-    });
+    let platform = config
+        .as_ref()
+        .and_then(|config| platform(tree, &folder, config, &inventory).map_err(|found| problems.extend(found)).ok());
     match (config, platform, pins, state) {
         (Some(config), Some((platform, findings)), Some(pins), Some(state)) if problems.is_empty() => {
             Ok(Cluster { folder, config, platform, findings, inventory, pins, state, templates })

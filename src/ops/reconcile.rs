@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde_json::Value;
 use tracing::{info, warn};
 
 use crate::{
     diff::{self, ChangeSet},
-    edge::git::{
-        GitError, NewCommit, PastCommit, Published, PublishError, Repository, Wanted, flips,
-    },
+    edge::git::{GitError, NewCommit, PastCommit, PublishError, Published, Repository, Wanted, flips},
     model::{
         repository::Author,
         tree::{CommitId, RepoPath},
@@ -207,8 +204,7 @@ fn message(decided: &Decided, drift: &[Drift]) -> String {
 /// The generated files that differ because somebody edited them.
 pub fn drift(target: &Repository, changes: &ChangeSet) -> Result<Vec<Drift>, GitError> {
     let Some(base) = &changes.base else { return Ok(Vec::new()) };
-    let paths: Vec<_> =
-        changes.files.iter().filter(|file| file.old.is_some()).map(|file| file.path.clone()).collect();
+    let paths: Vec<_> = changes.files.iter().filter(|file| file.old.is_some()).map(|file| file.path.clone()).collect();
     if paths.is_empty() {
         return Ok(Vec::new());
     }

@@ -194,6 +194,13 @@ fn cozystack(
     if let Some(obstacle) = owner_obstacle(context, tenant, delivery, &asks, &addons) {
         return with_findings(Draft::new(layer, obstacle));
     }
+    if delivery != TenantDelivery::Addon && !addons.uses_proxy_protocol() {
+        let reason = proxy_protocol_not_accepted(tenant).fix(
+            "set use-proxy-protocol: \"true\" in spec.addons.ingressNginx.valuesOverride.ingress-nginx.controller.config of \
+             the tenant's object, or delivery: addon for the tenant in cluster.yaml",
+        );
+        return with_findings(Draft::new(layer, Decision::hold(reason)));
+    }
     if !addons.ingress_nginx_enabled() && delivery != TenantDelivery::Addon {
         let message = "the tenant's add-on ingressNginx is off: there is no ingress controller to send to";
         let reason = Reason::new("IngressControllerMissing", message).fix("set spec.addons.ingressNginx.enabled: true");
