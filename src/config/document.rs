@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
+use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 use serde_json::{Map, Number, Value};
 
 use crate::config::{
@@ -136,36 +136,51 @@ impl<'text> Reader<'text> {
         self.findings.push(Finding::at(position, key, message, hint.map(ToOwned::to_owned)));
     }
 
-    /// The next event that is part of the document. Anchors and tags are reported on the way.
+    /// The next event. Anchors and tags are reported on the way.
     fn next(&mut self) -> Result<(Event<'text>, Span), Stop> {
-        loop {
-            match self.parser.next_event() {
-                Some(Ok((Event::Anchor(..), span))) => {
-                    let hint = Some("write the value in every place that needs it");
-                    self.report(start(&span), "anchors (`&name`) are not read here", hint);
-                }
-                Some(Ok(next)) => {
-                    if let Event::Scalar(_, _, _, Some(_))
-                    | Event::SequenceStart(_, _, Some(_))
-                    | Event::MappingStart(_, _, Some(_)) = next.0
-                    {
-                        let at = next.1.tag_start().map_or(start(&next.1), |marker| position(&marker));
-                        self.report(at, "tags (`!name`) are not read here", Some("delete the tag"));
-                    }
-                    return Ok(next);
-                }
-                Some(Err(error)) => return Err(self.syntax(&error)),
-                // The parser always ends with an event of its own, and nobody asks after that.
-                None => return Ok((Event::StreamEnd, Span::default())),
+        let (event, span) = self.event()?;
+        if let Event::Scalar(_, _, anchor, tag)
+        | Event::SequenceStart(_, anchor, tag)
+        | Event::MappingStart(_, anchor, tag) = &event
+        {
+            if tag.is_some() {
+                let at = span.tag_start().map_or(start(&span), |marker| position(&marker));
+                self.report(at, "tags (`!name`) are not read here", Some("delete the tag"));
             }
+            if *anchor != 0 {
+                // The parser says where the anchor is right after the node that has it.
+                let (_, anchor_span) = self.event()?;
+                let hint = Some("write the value in every place that needs it");
+                self.report(start(&anchor_span), "anchors (`&name`) are not read here", hint);
+            }
+        }
+        Ok((event, span))
+    }
+
+    fn event(&mut self) -> Result<(Event<'text>, Span), Stop> {
+        match self.parser.next_event() {
+            Some(Ok(next)) => Ok(next),
+            Some(Err(error)) => Err(self.syntax(&error)),
+            // The parser always ends with an event of its own, and nobody asks after that.
+            None => Ok((Event::StreamEnd, Span::default())),
         }
     }
 
     fn syntax(&mut self, error: &ScanError) -> Stop {
+        if *error.kind() == ErrorKind::RecursionLimitExceeded {
+            return self.too_deep(position(error.marker()));
+        }
         // Messages of the parser may go over several lines; a problem is one line.
         let info = error.info().split_whitespace().collect::<Vec<_>>().join(" ");
         let hint = info.contains("tab").then_some("indent with spaces");
         self.report(position(error.marker()), format!("not YAML: {info}"), hint);
+        Stop
+    }
+
+    /// The key path is left out, because it would be longer than the message.
+    fn too_deep(&mut self, at: Position) -> Stop {
+        self.path.clear();
+        self.report(at, "lists and mappings are nested more than 64 deep", None);
         Stop
     }
 
@@ -196,9 +211,7 @@ impl<'text> Reader<'text> {
     ) -> Result<(Value, Node), Stop> {
         let value_at = start(&span);
         if self.path.len() > MAX_DEPTH {
-            self.path.clear();
-            self.report(value_at, "lists and mappings are nested more than 64 deep", None);
-            return Err(Stop);
+            return Err(self.too_deep(value_at));
         }
         let node = |children, end: &Span| Node { key, value: value_at, end: position(&end.end), children };
         match event {

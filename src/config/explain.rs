@@ -167,6 +167,9 @@ impl<'file> Explainer<'file> {
                     Some(did_you_mean(meant))
                 }
                 None if known.is_empty() || known.len() > MAX_LISTED => None,
+                None if known.len() == 1 => {
+                    Some(format!("the only key here is {}", join(known.iter().copied(), "and")))
+                }
                 None => Some(format!("the keys here are {}", join(known.iter().copied(), "and"))),
             };
             self.findings.push(self.at_key(&format!("{at}/{}", escape(key)), format!("unknown key `{key}`"), hint));

@@ -94,7 +94,7 @@ pub(crate) fn key_path(path: &[Segment]) -> String {
     for segment in path {
         match segment {
             Segment::Index(index) => text.push_str(&format!("[{index}]")),
-            Segment::Key(key) if key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') => {
+            Segment::Key(key) if key.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_') => {
                 if !text.is_empty() {
                     text.push('.');
                 }
