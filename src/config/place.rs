@@ -206,15 +206,13 @@ impl Text {
             return String::new();
         }
         let mut line: Vec<char> = self.line(at.line).chars().collect();
-        for &(from, to) in &self.hidden {
-            if from.line < at.line && at.line <= to.line {
-                return String::new();
-            }
-            if from.line == at.line {
-                // What follows a secret in its line is not worth the care that cutting it out would take.
-                line.truncate(from.column.saturating_sub(1));
-                line.extend("(not shown)".chars());
-            }
+        if self.hidden.iter().any(|(from, to)| from.line < at.line && at.line <= to.line) {
+            return String::new();
+        }
+        if let Some((first, _)) = self.hidden.iter().filter(|(from, _)| from.line == at.line).min() {
+            // What follows a secret in its line is not worth the care that cutting it out would take.
+            line.truncate(first.column.saturating_sub(1));
+            line.extend("(not shown)".chars());
         }
         if line.len() <= MAX_EXCERPT {
             return line.into_iter().collect();

@@ -180,6 +180,11 @@ fn no_secret_is_ever_shown() {
         let Err(problems) = read_zoo(whole(text).as_bytes()) else { continue };
         assert!(!report(&problems).contains("hunter2"), "{text:?}");
     }
+    let source = Source { path: "zoo.yaml".to_owned(), bytes: Arc::from(*b"a: {token: x, password: y}\nb: *c\n") };
+    assert_eq!(read::<Zoo>(&source, "Zoo").unwrap_err().first().map(|first| first.excerpt.as_str()), Some(""));
+    let two = read_zoo(whole("  animals: [{name: x, token: x}, {name: y, token: y}]\n").as_bytes()).unwrap_err();
+    let excerpts: Vec<_> = two.iter().map(|problem| problem.excerpt.as_str()).collect();
+    assert_eq!(excerpts, ["  animals: [{name: x, token: (not shown)"; 2]);
 }
 
 #[test]
