@@ -78,7 +78,10 @@ fn platform(faults: &mut Faults, spec: &raw::Spec) -> Option<Platform> {
 
 fn cozystack(faults: &mut Faults, spec: &raw::Spec) -> Option<Platform> {
     if spec.ingress.is_some() {
-        faults.add("/spec/ingress", "`ingress` is for the generic platform; on cozystack it follows from the platform's values");
+        faults.add(
+            "/spec/ingress",
+            "`ingress` is for the generic platform; on cozystack it follows from the platform's values",
+        );
     }
     let raw = &spec.platform;
     let version = match &raw.version {
@@ -93,7 +96,8 @@ fn cozystack(faults: &mut Faults, spec: &raw::Spec) -> Option<Platform> {
         (Some(file), false) => faults.take("/spec/platform/values", values::file(file)).map(ValuesSource::File),
         (None, true) => Some(ValuesSource::Live),
         (Some(_), true) => {
-            faults.add("/spec/platform/live", "`values` and `live` are given; the platform's values come from one place");
+            faults
+                .add("/spec/platform/live", "`values` and `live` are given; the platform's values come from one place");
             None
         }
         (None, false) => {
@@ -107,17 +111,21 @@ fn cozystack(faults: &mut Faults, spec: &raw::Spec) -> Option<Platform> {
 
 fn generic(faults: &mut Faults, spec: &raw::Spec) -> Option<Platform> {
     let raw = &spec.platform;
-    for (key, given) in [
-        ("version", raw.version.is_some()),
-        ("values", raw.values.is_some()),
-        ("live", raw.live == Some(true)),
-    ] {
+    for (key, given) in
+        [("version", raw.version.is_some()), ("values", raw.values.is_some()), ("live", raw.live == Some(true))]
+    {
         if given {
-            faults.add(format!("/spec/platform/{key}"), format!("`{key}` is for cozystack; the generic platform has none"));
+            faults.add(
+                format!("/spec/platform/{key}"),
+                format!("`{key}` is for cozystack; the generic platform has none"),
+            );
         }
     }
     let Some(raw) = &spec.ingress else {
-        faults.add("/spec/ingress", "`ingress` is missing: the generic platform does not say which ingress controller it has");
+        faults.add(
+            "/spec/ingress",
+            "`ingress` is missing: the generic platform does not say which ingress controller it has",
+        );
         return None;
     };
     Some(Platform::Generic { ingress: ingress(faults, "/spec/ingress", raw)? })

@@ -4,13 +4,18 @@
 
 mod check;
 mod cluster;
+mod document;
+mod explain;
 mod fault;
 pub mod kubernetes;
 mod pins;
+mod place;
 pub mod problem;
 mod raw;
 mod repository;
+mod secret;
 mod state;
+mod suggest;
 mod tenants;
 mod values;
 

@@ -63,9 +63,9 @@ enum PublishError {
     RemoteTransport,
     #[error("`{}` is not the name of a branch", .0.escape_debug())]
     Branch(String),
-    #[error("`{}` is a reference; the branch is `{1}`", .0.escape_debug())]
+    #[error("`{0}` is a reference; the branch is `{1}`")]
     Reference(String, String),
-    #[error("`{}` is not a name for an author: something that is neither white space nor one of `.,:;<>\"\\'`, and no `<`, `>` or line break", .0.escape_debug())]
+    #[error("`{}` is not a name for an author: no `<`, `>` and line breaks, and more than white space and marks", .0.escape_debug())]
     AuthorName(String),
     #[error("`{}` is not an address for an author: no `<`, `>` or white space", .0.escape_debug())]
     AuthorEmail(String),
@@ -135,8 +135,31 @@ mod tests {
             assert_eq!(branch(good), Ok(good.to_owned()));
         }
         for bad in [
-            "", "@", "HEAD", "-a", "/a", "a/", "a//b", ".a", "a/.b", "a.lock", "a.lock/b", "a.", "a..b", "a b", "a~b", "a^b",
-            "a:b", "a?b", "a*b", "a[b", "a\\b", "a@{b", "a\nb", "a\u{7f}", "refs/tags/v1",
+            "",
+            "@",
+            "HEAD",
+            "-a",
+            "/a",
+            "a/",
+            "a//b",
+            ".a",
+            "a/.b",
+            "a.lock",
+            "a.lock/b",
+            "a.",
+            "a..b",
+            "a b",
+            "a~b",
+            "a^b",
+            "a:b",
+            "a?b",
+            "a*b",
+            "a[b",
+            "a\\b",
+            "a@{b",
+            "a\nb",
+            "a\u{7f}",
+            "refs/tags/v1",
         ] {
             assert_eq!(branch(bad), Err(PublishError::Branch(bad.to_owned())));
         }

@@ -16,11 +16,11 @@ use crate::model::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ValueError {
     #[error(transparent)]
-    Name(#[from] NameError),
+    Name(NameError),
     #[error("`{}` is not a namespace: at most 63 lower-case letters, digits and `-`", .0.escape_debug())]
     Namespace(String),
-    #[error("`{}` is not a host name: {1}", .0.escape_debug())]
-    Hostname(String, HostnameError),
+    #[error("`{}` is not a host name: {reason}", .text.escape_debug())]
+    Hostname { text: String, reason: HostnameError },
     #[error("`{}` is not a DNS domain such as `cluster.local`, in lower case and without a final dot", .0.escape_debug())]
     Domain(String),
     #[error("`{}` is not an address range such as `10.0.0.0/8` or `2001:db8::/32`", .0.escape_debug())]
@@ -33,7 +33,9 @@ pub(super) enum ValueError {
     Percent(String),
     #[error("`{}` is not a point in time such as `2026-01-31T12:00:00Z`", .0.escape_debug())]
     Timestamp(String),
-    #[error("this is not a registry, or a registry and a path, such as `ghcr.io/lexfrei`: no scheme, tag, digest or user")]
+    #[error(
+        "this is not a registry, or a registry and a path, such as `ghcr.io/lexfrei`: no scheme, tag, digest or user"
+    )]
     Registry,
     #[error("this is not a repository such as `ghcr.io/lexfrei/ouroboros`: no scheme, tag, digest or user")]
     Repository,
@@ -58,7 +60,7 @@ pub(super) enum ValueError {
 }
 
 pub(super) fn name(text: &str) -> Result<Name, ValueError> {
-    Ok(Name::parse(text)?)
+    Name::parse(text).map_err(ValueError::Name)
 }
 
 /// A namespace is a label, not a subdomain.
@@ -70,7 +72,7 @@ pub(super) fn namespace(text: &str) -> Result<Name, ValueError> {
 }
 
 pub(super) fn hostname(text: &str) -> Result<Hostname, ValueError> {
-    Hostname::parse(text).map_err(|error| ValueError::Hostname(text.to_owned(), error))
+    Hostname::parse(text).map_err(|reason| ValueError::Hostname { text: text.to_owned(), reason })
 }
 
 /// A domain of DNS inside a cluster; unlike a public name it may have one label.
@@ -258,13 +260,32 @@ mod tests {
 
     #[test]
     fn a_duration_is_hours_minutes_and_seconds_in_order() {
-        for (text, seconds) in [("72h", 259_200), ("10m", 600), ("30s", 30), ("1h30m", 5400), ("1h0m1s", 3601), ("0s", 0)] {
+        for (text, seconds) in
+            [("72h", 259_200), ("10m", 600), ("30s", 30), ("1h30m", 5400), ("1h0m1s", 3601), ("0s", 0)]
+        {
             assert_eq!(duration(text), Ok(SignedDuration::from_secs(seconds)), "{text}");
         }
         check(
             duration,
             &["4294967295h4294967295m4294967295s"],
-            &["", "h", "1", "1d", "-1h", "+1h", "1.5h", "1 h", " 1h", "1h ", "30m1h", "1h1h", "01h", "1H", "99999999999h", "1ms"],
+            &[
+                "",
+                "h",
+                "1",
+                "1d",
+                "-1h",
+                "+1h",
+                "1.5h",
+                "1 h",
+                " 1h",
+                "1h ",
+                "30m1h",
+                "1h1h",
+                "01h",
+                "1H",
+                "99999999999h",
+                "1ms",
+            ],
         );
     }
 
@@ -281,40 +302,102 @@ mod tests {
         check(
             cidr,
             &["10.0.0.0/8", "0.0.0.0/0", "192.0.2.7/32", "2001:db8::/32", "::/0", "::1/128"],
-            &["", "10.0.0.0", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0/8", "010.0.0.0/8", "::/129", "a/8", "10.0.0.0/"],
+            &[
+                "",
+                "10.0.0.0",
+                "10.0.0.0/33",
+                "10.0.0.0/08",
+                "10.0.0.0/+8",
+                "10.0.0/8",
+                "010.0.0.0/8",
+                "::/129",
+                "a/8",
+                "10.0.0.0/",
+            ],
         );
-        for (text, range) in [("10.1.0.0/8", "10.0.0.0/8"), ("2001:db8::1/32", "2001:db8::/32"), ("10.0.0.1/0", "0.0.0.0/0")] {
+        for (text, range) in
+            [("10.1.0.0/8", "10.0.0.0/8"), ("2001:db8::1/32", "2001:db8::/32"), ("10.0.0.1/0", "0.0.0.0/0")]
+        {
             assert_eq!(cidr(text), Err(ValueError::CidrHost(text.to_owned(), range.to_owned())));
         }
     }
 
     #[test]
     fn a_repository_has_a_registry_and_a_path_and_nothing_more() {
-        let both = ["ghcr.io/lexfrei/ouroboros", "localhost/a", "registry:5000/a", "registry.example.org:5000/a-b/c__d/e.f--g"];
+        let both = [
+            "ghcr.io/lexfrei/ouroboros",
+            "localhost/a",
+            "registry:5000/a",
+            "registry.example.org:5000/a-b/c__d/e.f--g",
+        ];
         check(
             repository,
             &both,
             &[
-                "", "ghcr.io", "lexfrei/ouroboros", "ghcr.io/", "ghcr.io/a:1", "ghcr.io/a@sha256:00", "oci://ghcr.io/a",
-                "https://ghcr.io/a", "user@ghcr.io/a", "user:password@ghcr.io/a", "ghcr.io/A", "GHCR.io/a", "ghcr.io/a//b",
-                "ghcr.io/a___b", "ghcr.io/a_-b", "ghcr.io/-a", "ghcr.io/a.", "ghcr.io:0/a", "ghcr.io:65536/a", "ghcr.io:/a",
-                "ghcr.io/a b", "ghcr.io/../a",
+                "",
+                "ghcr.io",
+                "lexfrei/ouroboros",
+                "ghcr.io/",
+                "ghcr.io/a:1",
+                "ghcr.io/a@sha256:00",
+                "oci://ghcr.io/a",
+                "https://ghcr.io/a",
+                "user@ghcr.io/a",
+                "user:password@ghcr.io/a",
+                "ghcr.io/A",
+                "GHCR.io/a",
+                "ghcr.io/a//b",
+                "ghcr.io/a___b",
+                "ghcr.io/a_-b",
+                "ghcr.io/-a",
+                "ghcr.io/a.",
+                "ghcr.io:0/a",
+                "ghcr.io:65536/a",
+                "ghcr.io:/a",
+                "ghcr.io/a b",
+                "ghcr.io/../a",
             ],
         );
-        check(registry, &[&both[..], &["ghcr.io", "registry:5000"]].concat(), &["", "ghcr", "ghcr.io/", "ghcr.io:443:1/a"]);
+        check(
+            registry,
+            &[&both[..], &["ghcr.io", "registry:5000"]].concat(),
+            &["", "ghcr", "ghcr.io/", "ghcr.io:443:1/a"],
+        );
         assert_eq!(chart_repository("oci://ghcr.io/x/charts/y"), Ok("ghcr.io/x/charts/y".to_owned()));
-        check(chart_repository, &[], &["ghcr.io/x/y", "https://ghcr.io/x/y", "oci://", "oci://ghcr.io", "OCI://ghcr.io/x/y"]);
+        check(
+            chart_repository,
+            &[],
+            &["ghcr.io/x/y", "https://ghcr.io/x/y", "oci://", "oci://ghcr.io", "OCI://ghcr.io/x/y"],
+        );
     }
 
     #[test]
     fn other_grammars_take_and_refuse() {
         check(tag, &["0.8.1", "v1", "_a", "A-b.c"], &["", "-a", ".a", "a+b", "a b", "a\n", "ü", &"a".repeat(129)]);
-        check(chart_version, &["0.8.1", "v0.8.1", "0.8.1-rc.1"], &["", "0.8", "0.8.1.2", "00.8.1", "0.8.1+b", "0.8.1-", "0.8.x"]);
-        check(image_platform, &["linux/amd64", "linux/arm/v7"], &["", "linux", "linux/", "/amd64", "Linux/amd64", "a/b/c/d"]);
+        check(
+            chart_version,
+            &["0.8.1", "v0.8.1", "0.8.1-rc.1"],
+            &["", "0.8", "0.8.1.2", "00.8.1", "0.8.1+b", "0.8.1-", "0.8.x"],
+        );
+        check(
+            image_platform,
+            &["linux/amd64", "linux/arm/v7"],
+            &["", "linux", "linux/", "/amd64", "Linux/amd64", "a/b/c/d"],
+        );
         check(
             file,
             &["platform.yaml", "values/platform.yaml"],
-            &["", "../platform.yaml", "/etc/x", "a/../b", "a//b", "pins.yaml", "manifests/x.yaml", "templates/x", "a\\b"],
+            &[
+                "",
+                "../platform.yaml",
+                "/etc/x",
+                "a/../b",
+                "a//b",
+                "pins.yaml",
+                "manifests/x.yaml",
+                "templates/x",
+                "a\\b",
+            ],
         );
         check(uid, &["0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10"], &["", "0f5c…", "a b", "a\n", &"a".repeat(129)]);
         check(secret_key, &["super-admin.svc", "a_b"], &["", ".", "..", "..a", "a/b", "a b", &"a".repeat(254)]);

@@ -7,11 +7,7 @@ use serde_json::json;
 use crate::{
     dns::snippet,
     manifest::{ClusterManifests, ManifestFile, Meaning, validate::Rules},
-    model::{
-        layer::Layer,
-        object::ObjectId,
-        tree::RepoPath,
-    },
+    model::{layer::Layer, object::ObjectId, tree::RepoPath},
     plan::release::{
         COZY_NAMESPACE, Carrier, Chart, Form, OWN_PACKAGE, PLATFORM_PACKAGE, Records, Release, RemoteChart,
         RemoteHelmRelease, TwoStep,
@@ -42,12 +38,7 @@ pub(super) struct LayerFiles {
 
 impl LayerFiles {
     /// Every file of a release, but for the lists.
-    pub(super) fn release(
-        &mut self,
-        layer: &Layer,
-        release: &Release,
-        engine: &Engine,
-    ) -> Result<(), TemplateError> {
+    pub(super) fn release(&mut self, layer: &Layer, release: &Release, engine: &Engine) -> Result<(), TemplateError> {
         match (&release.form, layer) {
             (Form::Overlay { values }, _) => {
                 self.add(engine, TwoStep::Overlay.file(), &Overlay { name: PLATFORM_PACKAGE, values })?;
@@ -107,11 +98,8 @@ impl LayerFiles {
 
     /// The lists of the layer's folder and of the folder that goes into the tenant cluster.
     pub(super) fn lists(&mut self, engine: &Engine) -> Result<(), TemplateError> {
-        let (inner, outer): (Vec<_>, Vec<_>) = self
-            .files
-            .keys()
-            .filter(|path| !path.starts_with("addon/"))
-            .partition(|path| path.starts_with("cluster/"));
+        let (inner, outer): (Vec<_>, Vec<_>) =
+            self.files.keys().filter(|path| !path.starts_with("addon/")).partition(|path| path.starts_with("cluster/"));
         let inner = inner.into_iter().map(|path| path["cluster/".len()..].to_owned()).collect::<Vec<_>>();
         let outer = List { resources: outer.into_iter().cloned().collect() };
         if !inner.is_empty() {
@@ -122,7 +110,12 @@ impl LayerFiles {
 
     /// The files that are decided although the rest of the layer is left alone.
     pub(super) fn decided(&self, folder: &RepoPath) -> BTreeSet<RepoPath> {
-        self.files.keys().map(String::as_str).chain(self.dropped.iter().copied()).map(|path| folder.join(path)).collect()
+        self.files
+            .keys()
+            .map(String::as_str)
+            .chain(self.dropped.iter().copied())
+            .map(|path| folder.join(path))
+            .collect()
     }
 
     /// Puts the files below the layer's folder.
@@ -141,12 +134,7 @@ impl LayerFiles {
         Ok(())
     }
 
-    fn own_package(
-        &mut self,
-        engine: &Engine,
-        values: &serde_json::Value,
-        chart: &Chart,
-    ) -> Result<(), TemplateError> {
+    fn own_package(&mut self, engine: &Engine, values: &serde_json::Value, chart: &Chart) -> Result<(), TemplateError> {
         let repository = "bobbypin-ouroboros";
         self.add(engine, "package.yaml", &Package { name: OWN_PACKAGE, values })?;
         let source =
@@ -181,7 +169,10 @@ impl LayerFiles {
             RemoteChart::Platform { target_cluster } => {
                 let depends_on = remote.depends_on.iter().map(|name| json!({"name": name, "namespace": namespace}));
                 self.external.extend(
-                    remote.depends_on.iter().map(|name| object("helm.toolkit.fluxcd.io/v2", "HelmRelease", Some(namespace), name)),
+                    remote
+                        .depends_on
+                        .iter()
+                        .map(|name| object("helm.toolkit.fluxcd.io/v2", "HelmRelease", Some(namespace), name)),
                 );
                 self.external.insert(object(
                     "source.toolkit.fluxcd.io/v1",

@@ -61,11 +61,7 @@ fn render_cluster(plan: &ClusterPlan, templates: &Templates) -> Result<(ClusterM
         files: BTreeMap::new(),
     };
     let mut rules = Rules::default();
-    let layers: Vec<_> = plan
-        .layers
-        .par_iter()
-        .map(|layer| layer_files(layer, templates))
-        .collect::<Result<_, _>>()?;
+    let layers: Vec<_> = plan.layers.par_iter().map(|layer| layer_files(layer, templates)).collect::<Result<_, _>>()?;
     let mut listed = Vec::new();
     for (layer, files) in plan.layers.iter().zip(layers) {
         let folder = top.join(&layer.layer.folder());

@@ -6,11 +6,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{
-    manifest::Meaning,
-    model::object::ObjectId,
-    plan::release::Chart,
-};
+use crate::{manifest::Meaning, model::object::ObjectId, plan::release::Chart};
 
 macro_rules! embedded {
     ($path:literal) => {
@@ -106,7 +102,10 @@ impl Template for Overlay<'_> {
             object(COZYSTACK, "Package", None, self.name),
             [
                 ("/spec", json!({"components": {"ouroboros": {"values": self.values}}})),
-                ("/metadata", json!({"name": self.name, "annotations": {"kustomize.toolkit.fluxcd.io/prune": "disabled"}})),
+                (
+                    "/metadata",
+                    json!({"name": self.name, "annotations": {"kustomize.toolkit.fluxcd.io/prune": "disabled"}}),
+                ),
             ],
         )
     }

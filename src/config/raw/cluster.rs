@@ -156,11 +156,7 @@ impl<'de> Deserialize<'de> for Enabled {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Enabled, E> {
-                if text == "auto" {
-                    Ok(Enabled::Auto)
-                } else {
-                    Err(E::invalid_value(de::Unexpected::Str(text), &self))
-                }
+                if text == "auto" { Ok(Enabled::Auto) } else { Err(E::invalid_value(de::Unexpected::Str(text), &self)) }
             }
         }
         deserializer.deserialize_any(EnabledVisitor)
