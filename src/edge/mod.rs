@@ -1,1 +1,3 @@
-//! To be filled in.
+//! What touches the world outside.
+
+pub mod git;
