@@ -3,8 +3,15 @@
 mod architecture;
 mod diff_patch;
 mod fixtures_read;
+mod git_history;
+mod git_property;
+mod git_publish;
+mod git_read;
+mod git_refusals;
+mod git_work_tree;
 mod manifest_references;
 mod manifest_set;
 mod manifest_validate;
 mod manifest_yaml;
 mod platform_agreement;
+mod support;
