@@ -216,7 +216,7 @@ fn cozystack(
         imports_overrides: addons.snippet_import() == SnippetImport::Works,
     };
     let draft = deliver(context, tenant, config, reason, &site, Vec::new(), |pinned, chart_values| match delivery {
-        TenantDelivery::Addon => Form::Addon { addons: addon_patch(config, pinned) },
+        TenantDelivery::Addon => Form::Addon { addons: addon_patch(config, pinned, asks.addon) },
         TenantDelivery::OwnFlux => Form::HelmRelease {
             namespace: COZY_NAMESPACE,
             chart: Chart::from(&pinned.chart),
@@ -262,7 +262,8 @@ impl Asks {
         let is_ours = |key: &str| patch.is_some_and(|text| text.contains(key));
         Self {
             proxy_protocol: config.proxy_protocol || (addons.uses_proxy_protocol() && !is_ours("use-proxy-protocol")),
-            addon: addons.ouroboros_enabled() && !is_ours("ouroboros"),
+            // The patch says so only where the tenant's object did not say so itself.
+            addon: addons.ouroboros_enabled() && !is_ours("enabled: true"),
         }
     }
 }
@@ -304,8 +305,9 @@ fn owner_obstacle(
     ))
 }
 
-/// Our leaves of the tenant's object.
-fn addon_patch(config: &TenantConfig, pinned: &Pinned) -> Value {
+/// Our leaves of the tenant's object. `is_on` tells that the object has the add-on on by itself: then that stays the
+/// tenant's own word, and off is off again when the tenant says so.
+fn addon_patch(config: &TenantConfig, pinned: &Pinned, is_on: bool) -> Value {
     let values = ChartValues {
         engine: config.engine,
         mode: match config.engine {
@@ -318,7 +320,10 @@ fn addon_patch(config: &TenantConfig, pinned: &Pinned) -> Value {
         target: None,
         gateway_api: None,
     };
-    let mut addons = json!({"ouroboros": {"enabled": true, "valuesOverride": values.wrapped(pinned)}});
+    let mut addons = json!({"ouroboros": {"valuesOverride": values.wrapped(pinned)}});
+    if !is_on {
+        addons["ouroboros"]["enabled"] = json!(true);
+    }
     if config.proxy_protocol {
         let mut nginx =
             json!({"enable-real-ip": "true", "real-ip-header": "proxy_protocol", "use-proxy-protocol": "true"});
