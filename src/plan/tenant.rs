@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     dns::{claims, ouroboros, policy::Owner},
@@ -181,8 +181,9 @@ fn cozystack(
     let findings = tenant_findings(tenant, &addons);
     let with_findings = |draft: Draft| Draft { findings: findings.clone(), ..draft };
 
-    let asks = Asks::of(context, &layer, config, &addons);
-    let reason = match (config.enabled, asks.proxy_protocol, asks.addon) {
+    let own = Own::of(context, &layer, &addons);
+    let accepts = config.proxy_protocol || own.proxy_protocol;
+    let reason = match (config.enabled, accepts, own.addon) {
         (Enabled::No, ..) => return with_findings(leaving::leave(context, layer, disabled())),
         (Enabled::Auto, false, false) => return with_findings(leaving::leave(context, layer, not_needed())),
         (Enabled::Yes, false, false) => {
@@ -191,7 +192,7 @@ fn cozystack(
         (_, true, _) => Reason::new("ProxyProtocolOn", "the tenant's ingress controller accepts PROXY headers"),
         (_, false, true) => Reason::new("AddonEnabled", "the tenant's own object has the add-on ouroboros on"),
     };
-    if let Some(obstacle) = owner_obstacle(context, tenant, delivery, &asks, &addons) {
+    if let Some(obstacle) = owner_obstacle(context, tenant, delivery, own, &addons) {
         return with_findings(Draft::new(layer, obstacle));
     }
     if delivery != TenantDelivery::Addon && !addons.uses_proxy_protocol() {
@@ -216,7 +217,7 @@ fn cozystack(
         imports_overrides: addons.snippet_import() == SnippetImport::Works,
     };
     let draft = deliver(context, tenant, config, reason, &site, Vec::new(), |pinned, chart_values| match delivery {
-        TenantDelivery::Addon => Form::Addon { addons: addon_patch(config, pinned, asks.addon) },
+        TenantDelivery::Addon => Form::Addon { addons: addon_patch(config, pinned, own) },
         TenantDelivery::OwnFlux => Form::HelmRelease {
             namespace: COZY_NAMESPACE,
             chart: Chart::from(&pinned.chart),
@@ -250,19 +251,22 @@ fn cozystack(
     Draft { findings: all, ..draft }
 }
 
-/// What the tenant asks for, without what our own committed patch of its object says.
-struct Asks {
+/// What the tenant's object says by itself, without what our own committed patch of it says.
+///
+/// The patch writes only what the object did not say, so that what it says can be told from what the tenant says: a
+/// patch of ours never justifies itself.
+#[derive(Clone, Copy)]
+struct Own {
     proxy_protocol: bool,
     addon: bool,
 }
 
-impl Asks {
-    fn of(context: &Context<'_>, layer: &Layer, config: &TenantConfig, addons: &TenantAddons) -> Self {
+impl Own {
+    fn of(context: &Context<'_>, layer: &Layer, addons: &TenantAddons) -> Self {
         let patch = context.committed(layer, "addon/kubernetes.yaml");
-        let is_ours = |key: &str| patch.is_some_and(|text| text.contains(key));
+        let is_ours = |line: &str| patch.is_some_and(|text| text.contains(line));
         Self {
-            proxy_protocol: config.proxy_protocol || (addons.uses_proxy_protocol() && !is_ours("use-proxy-protocol")),
-            // The patch says so only where the tenant's object did not say so itself.
+            proxy_protocol: addons.uses_proxy_protocol() && !is_ours("use-proxy-protocol:"),
             addon: addons.ouroboros_enabled() && !is_ours("enabled: true"),
         }
     }
@@ -273,14 +277,14 @@ fn owner_obstacle(
     context: &Context<'_>,
     tenant: &TenantId,
     delivery: TenantDelivery,
-    asks: &Asks,
+    own: Own,
     addons: &TenantAddons,
 ) -> Option<Decision> {
     if delivery == TenantDelivery::Addon {
         return None;
     }
     // Our own patch may have switched the add-on on; then it is for the change of delivery to switch it off again.
-    let is_ours = addons.ouroboros_enabled() && !asks.addon;
+    let is_ours = addons.ouroboros_enabled() && !own.addon;
     if addons.ouroboros_enabled() && !is_ours {
         return Some(Decision::hold(
             Reason::new("OwnedByPlatformAddon", "the platform's add-on ouroboros is on in the tenant's own object")
@@ -305,9 +309,9 @@ fn owner_obstacle(
     ))
 }
 
-/// Our leaves of the tenant's object. `is_on` tells that the object has the add-on on by itself: then that stays the
-/// tenant's own word, and off is off again when the tenant says so.
-fn addon_patch(config: &TenantConfig, pinned: &Pinned, is_on: bool) -> Value {
+/// Our leaves of the tenant's object. What the object says by itself is not said again: off is off when the tenant says
+/// so.
+fn addon_patch(config: &TenantConfig, pinned: &Pinned, own: Own) -> Value {
     let values = ChartValues {
         engine: config.engine,
         mode: match config.engine {
@@ -321,15 +325,21 @@ fn addon_patch(config: &TenantConfig, pinned: &Pinned, is_on: bool) -> Value {
         gateway_api: None,
     };
     let mut addons = json!({"ouroboros": {"valuesOverride": values.wrapped(pinned)}});
-    if !is_on {
+    if !own.addon {
         addons["ouroboros"]["enabled"] = json!(true);
     }
-    if config.proxy_protocol {
-        let mut nginx =
-            json!({"enable-real-ip": "true", "real-ip-header": "proxy_protocol", "use-proxy-protocol": "true"});
-        if !config.real_ip_cidrs.is_empty() {
-            nginx["proxy-real-ip-cidr"] = json!(config.real_ip_cidrs.join(","));
+    let mut nginx = Map::new();
+    if config.proxy_protocol && !own.proxy_protocol {
+        for (key, value) in
+            [("enable-real-ip", "true"), ("real-ip-header", "proxy_protocol"), ("use-proxy-protocol", "true")]
+        {
+            nginx.insert(key.to_owned(), json!(value));
         }
+    }
+    if config.proxy_protocol && !config.real_ip_cidrs.is_empty() {
+        nginx.insert("proxy-real-ip-cidr".to_owned(), json!(config.real_ip_cidrs.join(",")));
+    }
+    if !nginx.is_empty() {
         addons["ingressNginx"] = json!({"valuesOverride": {"ingress-nginx": {"controller": {"config": nginx}}}});
     }
     addons
