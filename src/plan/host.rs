@@ -14,6 +14,7 @@ use crate::{
         inventory::IngressObject,
         layer::Layer,
         observed::Observed,
+        state::LayerState,
     },
     plan::{
         Context, Draft, PlatformFacts,
@@ -313,7 +314,7 @@ fn deliver(
     findings.extend(recorded.findings);
     let mut draft = leaving::deliver(context, Layer::Host, reason, release);
     draft.hosts = recorded.hosts.into_iter().map(|(host, owner)| (host.to_string(), owner)).collect();
-    draft.memory.tombstones = recorded.memory.tombstones;
+    draft.memory = draft.memory.map(|memory| LayerState { tombstones: recorded.tombstones, ..memory });
     draft.loss = recorded.loss;
     draft.findings = findings;
     draft

@@ -26,7 +26,7 @@ pub(super) fn leave(context: &Context<'_>, layer: Layer, mut reason: Reason) -> 
         reason.message.push_str("; what Flux would leave behind is emptied first, and dropped when it was seen gone");
     }
     let mut draft = Draft::new(layer, Decision::Remove { reason, withdraw });
-    draft.memory.leaving = leaving;
+    draft.memory = Some(LayerState { leaving, ..LayerState::default() });
     draft
 }
 
@@ -44,7 +44,7 @@ pub(super) fn deliver(context: &Context<'_>, layer: Layer, reason: Reason, relea
         Decision::Deliver { reason, release: Box::new(release), withdraw }
     };
     let mut draft = Draft::new(layer, decision);
-    draft.memory = LayerState { leaving, ..LayerState::default() };
+    draft.memory = Some(LayerState { leaving, ..LayerState::default() });
     draft
 }
 

@@ -16,6 +16,7 @@ use crate::{
         layer::{Layer, TenantId},
         name::Name,
         observed::{Observed, Unknown},
+        state::LayerState,
     },
     plan::{
         Context, Draft, PlatformFacts,
@@ -113,7 +114,8 @@ fn gone(context: &Context<'_>, layer: Layer, nothing_seen: bool) -> Draft {
         let message = format!("the inventory shows no such tenant since {since}; its files go when that is confirmed");
         Draft::new(layer, Decision::hold(Reason::new("TenantGoneUnconfirmed", message)))
     };
-    draft.memory.leaving = Some(since);
+    // Though the layer is held, since when it was not seen must be remembered.
+    draft.memory = Some(LayerState { leaving: Some(since), ..LayerState::default() });
     draft.loss = loss;
     draft
 }
@@ -439,7 +441,7 @@ fn deliver(
     findings.extend(recorded.findings);
     let mut draft = leaving::deliver(context, layer, reason, release);
     draft.hosts = recorded.hosts.into_iter().map(|(host, owner)| (host.to_string(), owner)).collect();
-    draft.memory.tombstones = recorded.memory.tombstones;
+    draft.memory = draft.memory.map(|memory| LayerState { tombstones: recorded.tombstones, ..memory });
     draft.loss = recorded.loss;
     draft.findings = findings;
     draft
