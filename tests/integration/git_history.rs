@@ -65,10 +65,12 @@ fn a_shallow_clone_tells_what_it_knows() {
     assert_eq!(changes, [Some(blob_change(Some("2"), Some("3")))]);
 }
 
+/// What the file held after each commit, the oldest first; what is wanted now; the commits that are named.
+type Row<'a> = (&'a [Option<&'a str>], Option<&'a str>, Option<(usize, usize)>);
+
 #[test]
 fn a_file_that_was_undone_once_may_not_be_done_again_within_five_commits() {
-    // What the file held after each commit, the oldest first; what is wanted now; the commits that are named.
-    let table: [(&[Option<&str>], Option<&str>, Option<(usize, usize)>); 9] = [
+    let table: [Row<'_>; 9] = [
         (&[Some("A"), Some("B"), Some("A")], Some("B"), Some((1, 2))),
         (&[Some("A"), Some("B"), Some("A"), Some("A"), Some("A")], Some("B"), Some((1, 2))),
         (&[Some("A"), Some("B"), Some("A"), Some("A"), Some("A"), Some("A")], Some("B"), Some((1, 2))),

@@ -6,9 +6,9 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
 };
 
-use bobbypin::edge::git::{Location, PublishError, Repository};
+use bobbypin::edge::git::{Location, NewCommit, PublishError, Repository};
 
-use crate::support::git::{TestRepository, change, path, publish};
+use crate::support::git::{LATER, TestRepository, author, change, path, publish};
 
 fn status(repository: &TestRepository) -> String {
     repository.git(&["status", "--porcelain", "-uall"])
@@ -64,9 +64,11 @@ fn a_file_and_a_folder_change_places_on_disk_too() {
     assert_eq!((repository.read("a/x"), repository.read("b")), (Some("in a".to_owned()), Some("file".to_owned())));
 }
 
+type Spoil<'a> = &'a dyn Fn(&TestRepository);
+
 #[test]
 fn uncommitted_work_at_the_same_place_is_never_overwritten() {
-    let spoil: [(&str, &dyn Fn(&TestRepository)); 9] = [
+    let spoil: [(&str, Spoil<'_>); 10] = [
         ("edited", &|repository| repository.write("clusters/x", "mine")),
         ("removed", &|repository| fs::remove_file(repository.path.join("clusters/x")).expect("a file")),
         ("staged", &|repository| {
@@ -90,10 +92,15 @@ fn uncommitted_work_at_the_same_place_is_never_overwritten() {
             repository.git(&["add", "deep"]);
             fs::remove_file(repository.path.join("deep")).expect("a file");
         }),
+        ("staged below", &|repository| {
+            repository.write("clusters/new/deep", "mine");
+            repository.git(&["add", "clusters/new/deep"]);
+            fs::remove_dir_all(repository.path.join("clusters/new")).expect("a folder");
+        }),
     ];
     for (name, spoil) in spoil {
         let repository = TestRepository::with_work_tree();
-        let base = repository.commit(&[("clusters/x", Some("1"))]);
+        repository.commit(&[("clusters/x", Some("1"))]);
         spoil(&repository);
         let before = status(&repository);
         let files = [
@@ -101,11 +108,30 @@ fn uncommitted_work_at_the_same_place_is_never_overwritten() {
             change("clusters/new", None, Some("2")),
             change("deep/er", None, Some("2")),
         ];
-        let error = publish(&repository.open(), Some(&base), &files).expect_err(name);
+        // A dry run says so, too.
+        let author = author();
+        let base = repository.tip();
+        let request =
+            NewCommit { branch: "main", base: Some(&base), files: &files, message: "m", author: &author, at: LATER };
+        let error = repository.open().prepare(request).expect_err(name);
         assert!(matches!(&error, PublishError::Dirty { paths } if !paths.is_empty()), "{name}: {error:?}");
         assert_eq!((repository.tip(), status(&repository)), (base, before), "{name}");
         assert!(!repository.path.join(".git/index.lock").exists(), "{name}");
     }
+}
+
+#[test]
+fn work_that_begins_after_the_dry_run_is_safe_as_well() {
+    let repository = TestRepository::with_work_tree();
+    let base = repository.commit(&[("x", Some("1"))]);
+    let (open, author, files) = (repository.open(), author(), [change("x", Some("1"), Some("2"))]);
+    let request =
+        NewCommit { branch: "main", base: Some(&base), files: &files, message: "m", author: &author, at: LATER };
+    let prepared = open.prepare(request).expect("a clean place");
+    repository.write("x", "mine");
+    let error = open.publish(&prepared).expect_err("dirty by now");
+    assert!(matches!(&error, PublishError::Dirty { .. }), "{error:?}");
+    assert_eq!((repository.tip(), repository.read("x")), (base, Some("mine".to_owned())));
 }
 
 #[test]
