@@ -7,4 +7,7 @@ mod manifest_references;
 mod manifest_set;
 mod manifest_validate;
 mod manifest_yaml;
+mod plan_host;
+mod plan_tenants;
+mod plan_world;
 mod platform_agreement;
