@@ -108,7 +108,7 @@ fn the_guards_of_the_platform_speak_before_the_commit() {
 
     let mut gateway = proxied();
     gateway["ouroboros"] = json!({"valuesOverride": {"ouroboros": {"controller": {"gatewayApi": {"enabled": true}}}}});
-    assert_eq!(world("v1.6.2", json!({}), gateway.clone()).tenant_line(), "Hold GatewayApiOverrideWithoutGatewayApi");
+    assert_eq!(world("v1.6.2", json!({}), gateway.clone()).tenant_line(), "Hold GatewayApiWithoutAddon");
     gateway["gatewayAPI"] = json!({"enabled": true});
     assert_eq!(world("v1.6.2", json!({}), gateway).tenant_line(), "Deliver ProxyProtocolOn addon");
 
