@@ -75,7 +75,8 @@ pub(super) fn decide<'a>(
 
 /// Whether what was missing at `since` and is missing now may go.
 pub(super) fn is_confirmed(context: &Context<'_>, since: Timestamp) -> bool {
-    context.removals_accepted || context.now().duration_since(since) >= context.inputs.config.removal.confirm_after
+    let is_later = context.now().duration_since(since) >= context.inputs.config.removal.confirm_after;
+    context.removals_accepted || is_later && context.is_identified()
 }
 
 /// The hosts of a committed file that holds a snippet.

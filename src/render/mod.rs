@@ -79,7 +79,8 @@ fn render_cluster(plan: &ClusterPlan, templates: &Templates) -> Result<(ClusterM
         if stays {
             listed.push(layer.layer.folder());
         }
-        if !matches!(&layer.decision, Decision::Deliver { .. }) && stays {
+        let empties = matches!(&layer.decision, Decision::Remove { withdraw, .. } if !withdraw.is_empty());
+        if empties || !matches!(&layer.decision, Decision::Deliver { .. }) && stays {
             rules.existing_paths.insert(folder.clone());
         }
         match &layer.decision {
