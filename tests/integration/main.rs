@@ -1,6 +1,8 @@
 //! One binary for all tests that use the crate from outside.
 
 mod architecture;
+mod cli_bad_input;
+mod cli_commands;
 mod diff_patch;
 mod fixtures_read;
 mod manifest_references;
@@ -8,3 +10,7 @@ mod manifest_set;
 mod manifest_validate;
 mod manifest_yaml;
 mod platform_agreement;
+
+mod support {
+    pub(crate) mod cli;
+}
