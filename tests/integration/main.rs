@@ -1,6 +1,8 @@
 //! One binary for all tests that use the crate from outside.
 
 mod architecture;
+mod cli_bad_input;
+mod cli_commands;
 mod diff_patch;
 mod fixtures_read;
 mod git_history;
