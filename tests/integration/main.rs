@@ -3,6 +3,7 @@
 mod architecture;
 mod diff_patch;
 mod fixtures_read;
+mod golden;
 mod manifest_references;
 mod manifest_set;
 mod manifest_validate;
