@@ -9,3 +9,4 @@ mod manifest_set;
 mod manifest_validate;
 mod manifest_yaml;
 mod platform_agreement;
+mod templates;
