@@ -336,10 +336,13 @@ fn addon_patch(config: &TenantConfig, pinned: &Pinned, own: Own) -> Value {
         target: None,
         gateway_api: None,
     };
-    let mut addons = json!({"ouroboros": {"valuesOverride": values.wrapped(pinned)}});
-    if !own.addon {
-        addons["ouroboros"]["enabled"] = json!(true);
-    }
+    let wrapped = values.wrapped(pinned);
+    let ouroboros = if own.addon {
+        json!({"valuesOverride": wrapped})
+    } else {
+        json!({"enabled": true, "valuesOverride": wrapped})
+    };
+    let mut addons = json!({"ouroboros": ouroboros});
     if config.proxy_protocol {
         let mut nginx =
             json!({"enable-real-ip": "true", "real-ip-header": "proxy_protocol", "use-proxy-protocol": "true"});
