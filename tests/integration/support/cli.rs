@@ -71,10 +71,11 @@ impl Sandbox {
         sandbox
     }
 
-    /// The worked example `clusters/edge`, committed and pushed; its inventory lies beside as `edge.yaml`.
+    /// The settings of the worked example `clusters/edge`, committed and pushed; its inventory lies beside as `edge.yaml`.
     pub(crate) fn edge() -> Self {
         let sandbox = Self::empty();
         copy(&project().join("clusters/edge"), &sandbox.path("clusters/edge"));
+        fs::remove_dir_all(sandbox.path("clusters/edge/manifests")).expect("the example has its manifests");
         fs::copy(project().join("examples/inventory/edge.yaml"), sandbox.root().join("edge.yaml")).expect("a copy");
         sandbox.push("the settings");
         sandbox
