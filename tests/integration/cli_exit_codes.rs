@@ -1,5 +1,4 @@
 //! How a run ends, and that every ending is told in words and in JSON.
-#![expect(clippy::disallowed_methods, reason = "these tests prepare files")]
 
 use std::{fs, process::Stdio};
 
@@ -197,6 +196,16 @@ fn a_hand_edit_is_named_before_it_is_overwritten_and_in_the_commit() {
         "{message}"
     );
     assert!(sandbox.committed(RECORDS).contains("rewrite name cart."));
+}
+
+#[test]
+fn what_init_wrote_and_a_person_committed_is_no_hand_edit() {
+    let sandbox = Sandbox::empty();
+    sandbox.run(&["init", "prod", "--platform", "generic"]).expect(0);
+    sandbox.push("what init wrote");
+    let ran = sandbox.run(&["reconcile"]);
+    assert!(!ran.stderr.contains("edited by hand"), "{}", ran.told());
+    assert!(!sandbox.remote_git(&["log", "--format=%B", "main"]).contains("edits by hand"));
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::support::cli::{EDGE, PROGRAM, Sandbox, finish};
 const MOMENTS: u32 = 20;
 
 /// How many system calls are tried, of all that write something.
-const CALLS: usize = 60;
+const CALLS: usize = 40;
 
 /// What to run, and what it makes of a fresh sandbox.
 struct Trial {
