@@ -60,8 +60,8 @@ pub struct Owner {
 pub struct Verdict {
     /// The hosts that become records.
     pub records: BTreeMap<Hostname, Owner>,
-    /// Lawful names that are claimed and refused. They are not absent: a record of one of them needs no confirmation
-    /// before it goes.
+    /// Claimed names that nobody may have, by the settings. They are not absent: a record of one of them needs no
+    /// confirmation before it goes. A name that another namespace may have is not among them: its own claim is missing.
     pub refused: BTreeSet<Hostname>,
     /// Why each refused host is refused, and which are claimed twice.
     pub findings: Vec<Finding>,
@@ -122,8 +122,15 @@ fn admit(claim: &Claim<'_>, policy: &Policy) -> Result<Hostname, (Refusal, Optio
     if suffixes(claimant(claim, policy), policy).iter().any(|suffix| host.is_within(suffix.as_str())) {
         Ok(host)
     } else {
-        Err((Refusal::NotDelegated, Some(host)))
+        // Another namespace could claim it, and perhaps did until now: then it is this claim that is refused, not the name.
+        let is_open = policy.claimant.is_none() && is_grantable(&host, policy);
+        Err((Refusal::NotDelegated, (!is_open).then_some(host)))
     }
+}
+
+/// Whether some namespace may claim a name.
+fn is_grantable(host: &Hostname, policy: &Policy) -> bool {
+    policy.grants.values().flatten().chain(&policy.system_suffixes).any(|suffix| host.is_within(suffix.as_str()))
 }
 
 fn claimant<'a>(claim: &Claim<'a>, policy: &'a Policy) -> &'a str {

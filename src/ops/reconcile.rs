@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use crate::{
     diff::{self, ChangeSet},
-    edge::git::{BlobChange, GitError, NewCommit, PastCommit, PublishError, Published, Repository, Wanted, flips},
+    edge::git::{GitError, NewCommit, PastCommit, PublishError, Published, Repository, Wanted, flips},
     model::{
         repository::Author,
         tree::{CommitId, RepoPath},
@@ -209,20 +209,17 @@ pub fn drift(target: &Repository, changes: &ChangeSet) -> Result<Vec<Drift>, Git
         return Ok(Vec::new());
     }
     let history = target.history(base, &paths, DRIFT_WINDOW)?;
-    let mut last: BTreeMap<&RepoPath, (&PastCommit, &BlobChange)> = BTreeMap::new();
+    let mut last: BTreeMap<&RepoPath, &PastCommit> = BTreeMap::new();
     for commit in &history {
-        for (path, change) in &commit.changes {
-            last.entry(path).or_insert((commit, change));
+        for path in commit.changes.keys() {
+            last.entry(path).or_insert(commit);
         }
     }
-    // A file that a person's commit brought is one that `init` or `render --write` wrote.
-    let by_hand = last.into_iter().filter(|(_, (commit, change))| !commit.by_bobbypin && change.before.is_some());
+    // Who adds a file, as `init` does, edits nothing.
+    let is_edit = |path: &RepoPath, commit: &PastCommit| commit.changes[path].before.is_some();
+    let by_hand = last.into_iter().filter(|(path, commit)| !commit.by_bobbypin && is_edit(path, commit));
     Ok(by_hand
-        .map(|(path, (commit, _))| Drift {
-            path: path.clone(),
-            commit: commit.id.clone(),
-            author: commit.author.clone(),
-        })
+        .map(|(path, commit)| Drift { path: path.clone(), commit: commit.id.clone(), author: commit.author.clone() })
         .collect())
 }
 

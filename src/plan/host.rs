@@ -18,10 +18,12 @@ use crate::{
     plan::{
         Context, Draft, PlatformFacts,
         decision::{Decision, Reason},
-        leaving,
+        leaving, owner,
         pinned::Pinned,
         records::{self, Recorded},
-        release::{COZY_NAMESPACE, Chart, Form, GENERIC_NAMESPACE, PLATFORM_PACKAGE, Records, Release, TwoStep},
+        release::{
+            COZY_NAMESPACE, Chart, Form, GENERIC_NAMESPACE, OWN_PACKAGE, PLATFORM_PACKAGE, Records, Release, TwoStep,
+        },
         values::ChartValues,
     },
     platform::{
@@ -83,7 +85,7 @@ fn generic(context: &Context<'_>, ingress: &IngressConfig) -> Draft {
         namespace: GENERIC_NAMESPACE,
     };
     let mut findings = Vec::new();
-    if let Some(hold) = other_owner(context, GENERIC_NAMESPACE, &mut findings) {
+    if let Some(hold) = owner::of_host(context, GENERIC_NAMESPACE, None, &mut findings) {
         return Draft { findings, ..Draft::new(Layer::Host, hold) };
     }
     deliver(context, reason, HostDelivery::HelmRelease, &site, findings)
@@ -104,8 +106,11 @@ fn cozystack(context: &Context<'_>, values: &PlatformValues) -> Draft {
         Err(Unwanted::Hold(reason)) => Draft::new(Layer::Host, Decision::hold(reason)),
         Ok(reason) => {
             let emitted = emission.as_ref().ok().and_then(|emission| emission.packages.get(PLATFORM_PACKAGE));
-            match delivery(context, values, emitted.is_some()) {
-                Err(reason) => Draft::new(Layer::Host, Decision::hold(reason)),
+            match delivery(context, values, emitted.is_some())
+                .map_err(Decision::hold)
+                .and_then(|delivery| owned(context, delivery, &mut findings))
+            {
+                Err(hold) => Draft::new(Layer::Host, hold),
                 Ok(delivery) => {
                     let site = Site {
                         class: values.ingress_class(),
@@ -212,43 +217,20 @@ fn delivery(context: &Context<'_>, values: &PlatformValues, is_emitted: bool) ->
             "the platform's own Package/cozystack.ouroboros already installs the release ouroboros in cozy-ouroboros",
         )
         .fix("set host.delivery: overlay in cluster.yaml")),
-        HostDelivery::HelmRelease => match other_owner(context, COZY_NAMESPACE, &mut Vec::new()) {
-            Some(Decision::Hold { reason, .. }) => Err(reason),
-            _ => Ok(delivery),
-        },
+        HostDelivery::HelmRelease => Ok(delivery),
     }
 }
 
-/// A HelmRelease of somebody else that installs what ours would install.
-fn other_owner(context: &Context<'_>, namespace: &str, findings: &mut Vec<Finding>) -> Option<Decision> {
-    let releases = match &context.inputs.inventory.helm_releases {
-        Observed::Present(releases) => releases,
-        Observed::Absent => return None,
-        Observed::Unknown(unknown) => {
-            findings.push(Finding {
-                severity: Severity::Info,
-                rule: "OwnersNotChecked",
-                subject: "HelmRelease".to_owned(),
-                message: format!(
-                    "whether another HelmRelease installs ouroboros in {namespace} was not looked at: {}",
-                    unknown.message
-                ),
-                fix: Some("give an inventory with the cluster's HelmReleases".to_owned()),
-            });
-            return None;
+/// The delivery again, unless somebody else installs the same release.
+fn owned(context: &Context<'_>, delivery: HostDelivery, findings: &mut Vec<Finding>) -> Result<HostDelivery, Decision> {
+    let package = match delivery {
+        HostDelivery::Overlay | HostDelivery::Package { source: PackageSourceChoice::Platform } => {
+            Some(PLATFORM_PACKAGE)
         }
+        HostDelivery::Package { source: PackageSourceChoice::Own } => Some(OWN_PACKAGE),
+        HostDelivery::HelmRelease => None,
     };
-    let other = releases.iter().find(|release| {
-        release.kubeconfig_secret.is_none()
-            && release.release_name == "ouroboros"
-            && release.storage_namespace == namespace
-            && release.labels.get("app.kubernetes.io/managed-by").map(String::as_str) != Some("bobbypin")
-    })?;
-    let name = format!("HelmRelease/{}/{}", other.meta.namespace, other.meta.name);
-    Some(Decision::hold(
-        Reason::new("OwnedByHelmRelease", format!("{name} already installs the release ouroboros in {namespace}"))
-            .fix(format!("remove {name}, or set host.enabled: false in cluster.yaml")),
-    ))
+    owner::of_host(context, COZY_NAMESPACE, package, findings).map_or(Ok(delivery), Err)
 }
 
 /// Makes the release, whatever the platform.
@@ -313,7 +295,7 @@ fn deliver(
     findings.extend(recorded.findings);
     let mut draft = leaving::deliver(context, Layer::Host, reason, release);
     draft.hosts = recorded.hosts.into_iter().map(|(host, owner)| (host.to_string(), owner)).collect();
-    draft.memory.tombstones = recorded.memory.tombstones;
+    draft.keep(recorded.tombstones);
     draft.loss = recorded.loss;
     draft.findings = findings;
     draft

@@ -11,11 +11,19 @@ use serde_json::Value;
 
 use crate::{
     dns::snippet,
-    model::{inventory::ClusterInventory, layer::Layer, observed::Observed, state::LayerState},
+    model::{
+        cluster::Engine,
+        finding::{Finding, Severity},
+        inventory::ClusterInventory,
+        layer::Layer,
+        observed::Observed,
+        state::LayerState,
+    },
     plan::{
         Context, Draft,
         decision::{Decision, Reason},
-        release::{PLATFORM_PACKAGE, Release, TwoStep},
+        records,
+        release::{Form, PLATFORM_PACKAGE, Release, TwoStep},
     },
 };
 
@@ -25,41 +33,99 @@ pub(super) fn leave(context: &Context<'_>, layer: Layer, mut reason: Reason) -> 
     if !withdraw.is_empty() {
         reason.message.push_str("; what Flux would leave behind is emptied first, and dropped when it was seen gone");
     }
-    let mut draft = Draft::new(layer, Decision::Remove { reason, withdraw });
-    draft.memory.leaving = leaving;
+    let findings = still_named(context, &layer, &withdraw);
+    let mut draft = Draft { findings, ..Draft::new(layer, Decision::Remove { reason, withdraw }) };
+    draft.memory = Some(LayerState { leaving, ..LayerState::default() });
     draft
+}
+
+/// The first step of a change away from the add-on, which comes before anything is asked of the tenant's object.
+pub(super) fn addon_first(context: &Context<'_>, layer: &Layer, engine: Engine) -> Option<Draft> {
+    let mut wanted = BTreeSet::from(TwoStep::ALL);
+    wanted.remove(&TwoStep::Addon);
+    if let Engine::Ouroboros(_) = engine {
+        wanted.remove(&TwoStep::TenantRecords);
+    }
+    context.committed(layer, TwoStep::Addon.file())?;
+    let (withdraw, leaving) = pending(context, layer, &wanted);
+    if withdraw.is_empty() {
+        return None;
+    }
+    let findings = still_named(context, layer, &withdraw);
+    let before = context.memory(layer).cloned().unwrap_or_default();
+    let decision = Decision::Remove { reason: delivery_changed(), withdraw };
+    let draft = Draft { findings, ..Draft::new(layer.clone(), decision) };
+    Some(Draft { memory: Some(LayerState { leaving, ..before }), ..draft })
+}
+
+/// Whether a patch of ours that was emptied may still be in force in the tenant's object.
+pub(super) fn addon_lingers(context: &Context<'_>, layer: &Layer) -> bool {
+    let is_emptied =
+        context.committed(layer, TwoStep::Addon.file()).is_some_and(|text| TwoStep::Addon.is_emptied(text));
+    let since = context.memory(layer).and_then(|memory| memory.leaving);
+    is_emptied && !since.is_some_and(|since| records::is_confirmed(context, since))
+}
+
+fn delivery_changed() -> Reason {
+    let message = "the delivery or the engine changed: what Flux would leave behind is emptied first, and the new way \
+                   follows when it was seen gone";
+    Reason::new("DeliveryChanged", message)
+}
+
+/// An emptied component that a kustomization still names cannot go: kustomize would fail.
+fn still_named(context: &Context<'_>, layer: &Layer, withdraw: &BTreeSet<TwoStep>) -> Vec<Finding> {
+    let folder = context.layer_folder(layer).join("addon");
+    let is_named = withdraw.contains(&TwoStep::Addon) && context.is_referenced(&folder);
+    let finding = is_named.then(|| Finding {
+        severity: Severity::Info,
+        rule: "ComponentStillReferenced",
+        subject: folder.to_string(),
+        message: "the component is empty, and stays while a kustomization in the repository names it".to_owned(),
+        fix: Some("take it out of the components of that kustomization".to_owned()),
+    });
+    finding.into_iter().collect()
 }
 
 /// A layer that is wanted, while something of an earlier release may still be on its way out.
 pub(super) fn deliver(context: &Context<'_>, layer: Layer, reason: Reason, release: Release) -> Draft {
-    let (withdraw, leaving) = pending(context, &layer, &release.two_step(&layer));
+    let mut wanted = release.two_step(&layer);
+    if let Form::Package { .. } = release.form {
+        // The whole Package takes the place of our leaves in it: it is the same object.
+        wanted.insert(TwoStep::Overlay);
+    }
+    let (withdraw, leaving) = pending(context, &layer, &wanted);
     // The add-on and a release of ours would both install the proxy, and a tenant's records are emptied by a Kustomization
     // that the new way may not have: the one goes before the other comes.
     let goes_first = |step: &TwoStep| matches!(step, TwoStep::Addon | TwoStep::TenantRecords);
     let decision = if withdraw.iter().any(goes_first) {
-        let message = "the delivery or the engine changed: what Flux would leave behind is emptied first, and the new \
-                       way follows when it was seen gone";
-        Decision::Remove { reason: Reason::new("DeliveryChanged", message), withdraw }
+        Decision::Remove { reason: delivery_changed(), withdraw }
     } else {
         Decision::Deliver { reason, release: Box::new(release), withdraw }
     };
     let mut draft = Draft::new(layer, decision);
-    draft.memory = LayerState { leaving, ..LayerState::default() };
+    draft.memory = Some(LayerState { leaving, ..LayerState::default() });
     draft
 }
 
-/// The committed two-step things that are not wanted and not gone, and since when the first of them is leaving.
+/// The committed two-step things that are not wanted and not gone, and since when the last of them is empty.
+///
+/// A tenant's records come first and alone: while they stand, the proxy that they name must stand too.
 fn pending(context: &Context<'_>, layer: &Layer, wanted: &BTreeSet<TwoStep>) -> (BTreeSet<TwoStep>, Option<Timestamp>) {
     let since = context.memory(layer).and_then(|memory| memory.leaving);
-    let is_later = since.is_some_and(|since| context.now() > since);
+    let is_later = context.is_identified() && since.is_some_and(|since| context.now() > since);
+    let is_empty = |step: TwoStep| context.committed(layer, step.file()).is_some_and(|text| step.is_emptied(text));
     let is_pending = |step: &TwoStep| {
         !wanted.contains(step)
-            && context
-                .committed(layer, step.file())
-                .is_some_and(|text| !(is_later && step.is_emptied(text) && is_gone(context, layer, *step)))
+            && context.committed(layer, step.file()).is_some()
+            && !(is_later && is_empty(*step) && is_gone(context, layer, *step))
     };
-    let pending: BTreeSet<_> = TwoStep::ALL.into_iter().filter(is_pending).collect();
-    let since = (!pending.is_empty()).then(|| since.unwrap_or(context.now()));
+    let mut pending: BTreeSet<_> = TwoStep::ALL.into_iter().filter(is_pending).collect();
+    if pending.contains(&TwoStep::TenantRecords) {
+        pending.retain(|step| *step != TwoStep::Addon || is_empty(*step));
+    }
+    // What this run empties can only be seen gone by an inventory that is later than this one.
+    let emptied_before = since.filter(|_| pending.iter().all(|step| is_empty(*step)));
+    let since = (!pending.is_empty()).then(|| emptied_before.unwrap_or(context.now()));
     (pending, since)
 }
 
@@ -89,7 +155,25 @@ fn is_gone(context: &Context<'_>, layer: &Layer, step: TwoStep) -> bool {
             inventory.tenant_clusters.get(tenant).is_some_and(lacks_our_key)
         }
         (TwoStep::TenantRecords, Layer::Host) => false,
-        (TwoStep::Addon, _) => !context.is_referenced(&context.layer_folder(layer).join("addon")),
+        (TwoStep::Addon, _) => {
+            !context.is_referenced(&context.layer_folder(layer).join("addon")) && is_off(context, layer)
+        }
+    }
+}
+
+/// Whether the tenant's object is seen without the add-on. When it still has it after the time in which absences are
+/// confirmed, somebody else wants it.
+fn is_off(context: &Context<'_>, layer: &Layer) -> bool {
+    let since = context.memory(layer).and_then(|memory| memory.leaving);
+    if since.is_some_and(|since| records::is_confirmed(context, since)) {
+        return true;
+    }
+    match (&context.inputs.inventory.tenants, layer) {
+        (Observed::Present(tenants), Layer::Tenant(tenant)) => tenants
+            .get(tenant)
+            .is_none_or(|object| object.addons.pointer("/ouroboros/enabled") != Some(&Value::Bool(true))),
+        (Observed::Absent, _) => true,
+        (Observed::Present(_) | Observed::Unknown(_), _) => false,
     }
 }
 

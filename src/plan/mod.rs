@@ -13,12 +13,13 @@ use crate::{
     model::{
         cluster::ClusterConfig,
         digest::Digest,
-        finding::Finding,
+        finding::{Finding, Severity},
+        hostname::Hostname,
         inventory::Inventory,
         layer::{Layer, TenantId},
         name::Name,
         observed::{Observed, Unknown},
-        pins::Pins,
+        pins::{PinName, Pins},
         state::{LayerState, State},
         tree::{Entry, RepoPath, Tree},
     },
@@ -31,6 +32,7 @@ pub mod release;
 
 mod host;
 mod leaving;
+mod owner;
 mod pinned;
 mod records;
 mod removal;
@@ -108,20 +110,24 @@ struct Draft {
     decision: Decision,
     hosts: BTreeMap<String, Option<Owner>>,
     findings: Vec<Finding>,
-    memory: LayerState,
+    /// What the next run must remember; `None`: what was remembered before.
+    memory: Option<LayerState>,
     loss: removal::Loss,
 }
 
 impl Draft {
+    /// A layer without hosts. A held layer changes nothing, its memory included; any other has nothing to remember.
     fn new(layer: Layer, decision: Decision) -> Self {
-        Self {
-            layer,
-            decision,
-            hosts: BTreeMap::new(),
-            findings: Vec::new(),
-            memory: LayerState::default(),
-            loss: removal::Loss::default(),
-        }
+        let memory = match decision {
+            Decision::Hold { .. } => None,
+            Decision::Deliver { .. } | Decision::Remove { .. } => Some(LayerState::default()),
+        };
+        Self { layer, decision, hosts: BTreeMap::new(), findings: Vec::new(), memory, loss: removal::Loss::default() }
+    }
+
+    /// Remembers since when hosts that keep their record were not seen.
+    fn keep(&mut self, tombstones: BTreeMap<Hostname, Timestamp>) {
+        self.memory.get_or_insert_default().tombstones = tombstones;
     }
 }
 
@@ -134,15 +140,13 @@ pub fn plan(inputs: &Inputs<'_>) -> ClusterPlan {
         Some(refusal) if inputs.accept_removals == Some(&refusal.accept) => (self::drafts(inputs, true).0, None),
         Some(refusal) => (removal::refuse(drafts, &refusal), Some(refusal)),
     };
+    findings.extend(version_finding(inputs, &drafts));
     let mut state = State::default();
     let mut layers = Vec::with_capacity(drafts.len());
     for draft in drafts {
         findings.extend(draft.findings);
-        let memory = match draft.decision {
-            // A held layer changes nothing, its memory included.
-            Decision::Hold { .. } => inputs.state.layers.get(&draft.layer).cloned().unwrap_or_default(),
-            Decision::Deliver { .. } | Decision::Remove { .. } => draft.memory,
-        };
+        let before = || inputs.state.layers.get(&draft.layer).cloned().unwrap_or_default();
+        let memory = draft.memory.unwrap_or_else(before);
         if !memory.is_empty() {
             state.layers.insert(draft.layer.clone(), memory);
         }
@@ -155,12 +159,36 @@ pub fn plan(inputs: &Inputs<'_>) -> ClusterPlan {
     ClusterPlan { name: inputs.config.name.clone(), folder: inputs.folder.clone(), layers, state, findings, refusal }
 }
 
+/// Images of one version under the platform's chart of another one.
+fn version_finding(inputs: &Inputs<'_>, drafts: &[Draft]) -> Option<Finding> {
+    let PlatformFacts::Cozystack(values) = inputs.platform else { return None };
+    let image = inputs.pins.get(PinName::Image)?;
+    let shipped = values.capabilities().ouroboros;
+    let uses_platform_chart = |draft: &Draft| match &draft.decision {
+        Decision::Deliver { release, .. } => release.form.uses_platform_chart(),
+        Decision::Remove { .. } | Decision::Hold { .. } => false,
+    };
+    (image.tag != shipped && drafts.iter().any(uses_platform_chart)).then(|| Finding {
+        severity: Severity::Warning,
+        rule: "PinOfAnotherVersion",
+        subject: format!("{}:{}", image.repository, image.tag),
+        message: format!(
+            "the platform's chart of ouroboros is {shipped}, and the pinned image is {}: the two were not made for each other",
+            image.tag
+        ),
+        fix: Some(format!("pin the image {}:{shipped}", image.repository)),
+    })
+}
+
 /// Decides about every layer by itself.
 fn drafts(inputs: &Inputs<'_>, removals_accepted: bool) -> (Vec<Draft>, Vec<Finding>) {
     let context = Context { inputs, removals_accepted, references: references(inputs.tree) };
     if let Some(refused) = context.wrong_cluster() {
-        let layers = std::iter::once(Layer::Host).chain(context.committed_tenants().into_iter().map(Layer::Tenant));
-        return (layers.map(|layer| Draft::new(layer, refused.clone())).collect(), Vec::new());
+        let mut layers = BTreeSet::from([Layer::Host]);
+        layers.extend(context.committed_tenants().into_iter().map(Layer::Tenant));
+        // What is remembered of a layer without files stays too.
+        layers.extend(inputs.state.layers.keys().cloned());
+        return (layers.into_iter().map(|layer| Draft::new(layer, refused.clone())).collect(), Vec::new());
     }
     let mut findings = Vec::new();
     let mut drafts = vec![host::decide(&context)];
@@ -192,6 +220,12 @@ impl<'a> Context<'a> {
 
     fn layer_folder(&self, layer: &Layer) -> RepoPath {
         self.inputs.folder.join("manifests").join(&layer.folder())
+    }
+
+    /// Whether the inventory is known to be of this cluster. With `access.uid` set an inventory that does not say is not
+    /// refused, but it proves nothing to be gone.
+    fn is_identified(&self) -> bool {
+        self.inputs.config.uid.is_none() || matches!(self.inputs.inventory.uid, Observed::Present(_))
     }
 
     /// The text of a file of ours below a layer's folder.
@@ -248,8 +282,11 @@ fn references(tree: &Tree) -> BTreeSet<String> {
         let Ok(text) = std::str::from_utf8(bytes) else { continue };
         // Our own lists name folders of ours, but never a component.
         if matches!(file, "kustomization.yaml" | "kustomization.yml" | "Kustomization") && !text.starts_with(MARK) {
+            let code =
+                text.lines().map(|line| if line.starts_with('#') { "" } else { line.split(" #").next().unwrap_or("") });
+            let code: String = code.flat_map(|line| [line, "\n"]).collect();
             let words =
-                text.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ',' | '"' | '\'' | '{' | '}'));
+                code.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ',' | '"' | '\'' | '{' | '}'));
             found.extend(words.filter(|word| word.contains('/')).filter_map(|word| resolve(folder, word)));
         }
     }

@@ -31,7 +31,7 @@ pub(super) struct Recorded {
     /// Every host that gets or keeps a record, with the object that claims it now.
     pub(super) hosts: BTreeMap<Hostname, Option<Owner>>,
     /// Hosts that keep their record for now, with the time since when they were not seen.
-    pub(super) memory: LayerState,
+    pub(super) tombstones: BTreeMap<Hostname, Timestamp>,
     /// What went missing.
     pub(super) loss: Loss,
     /// What a person should know.
@@ -67,7 +67,7 @@ pub(super) fn decide<'a>(
     let is_total = nothing_seen && !committed.is_empty() && !context.removals_accepted;
     Recorded {
         hosts,
-        memory: LayerState { tombstones, leaving: None },
+        tombstones,
         loss: Loss { committed: committed.len(), missing, is_total },
         findings: verdict.findings,
     }
@@ -75,7 +75,8 @@ pub(super) fn decide<'a>(
 
 /// Whether what was missing at `since` and is missing now may go.
 pub(super) fn is_confirmed(context: &Context<'_>, since: Timestamp) -> bool {
-    context.removals_accepted || context.now().duration_since(since) >= context.inputs.config.removal.confirm_after
+    let is_later = context.now().duration_since(since) >= context.inputs.config.removal.confirm_after;
+    context.removals_accepted || is_later && context.is_identified()
 }
 
 /// The hosts of a committed file that holds a snippet.

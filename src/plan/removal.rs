@@ -78,7 +78,7 @@ pub(super) fn refuse(drafts: Vec<Draft>, refusal: &Refusal) -> Vec<Draft> {
         }
         let reason = Reason::new("RemovalsNotAccepted", refusal.message())
             .fix(format!("if they are really gone: bobbypin reconcile --accept-removals {}", refusal.accept));
-        Draft { decision: Decision::refuse(reason), ..draft }
+        Draft { decision: Decision::refuse(reason), memory: None, ..draft }
     };
     drafts.into_iter().map(hold).collect()
 }

@@ -16,12 +16,13 @@ use crate::{
         layer::{Layer, TenantId},
         name::Name,
         observed::{Observed, Unknown},
+        state::LayerState,
     },
     plan::{
         Context, Draft, PlatformFacts,
         decision::{Decision, Reason},
         host::predicted,
-        leaving,
+        leaving, owner,
         pinned::Pinned,
         records::{self, Recorded},
         release::{
@@ -99,7 +100,8 @@ fn gone(context: &Context<'_>, layer: Layer, nothing_seen: bool) -> Draft {
     if !committed {
         return Draft::new(layer, Decision::Remove { reason, withdraw: BTreeSet::new() });
     }
-    let since = context.memory(&layer).and_then(|memory| memory.leaving).unwrap_or(context.now());
+    let before = context.memory(&layer).cloned().unwrap_or_default();
+    let since = before.leaving.unwrap_or(context.now());
     let hosts = records::committed_hosts(context.committed(&layer, TwoStep::TenantRecords.file()));
     let mut loss = Loss::of_tenant(hosts.iter().map(ToString::to_string));
     loss.is_total = nothing_seen && !context.removals_accepted;
@@ -107,13 +109,18 @@ fn gone(context: &Context<'_>, layer: Layer, nothing_seen: bool) -> Draft {
         // With the tenant went its ConfigMap; only a component that a kustomization still names must stay.
         let is_named = context.committed(&layer, TwoStep::Addon.file()).is_some()
             && context.is_referenced(&context.layer_folder(&layer).join("addon"));
-        let withdraw = is_named.then_some(TwoStep::Addon).into_iter().collect();
-        Draft::new(layer, Decision::Remove { reason, withdraw })
+        let withdraw: BTreeSet<_> = is_named.then_some(TwoStep::Addon).into_iter().collect();
+        let leaving = is_named.then_some(since);
+        let mut draft = Draft::new(layer, Decision::Remove { reason, withdraw });
+        draft.memory = Some(LayerState { leaving, ..LayerState::default() });
+        draft
     } else {
         let message = format!("the inventory shows no such tenant since {since}; its files go when that is confirmed");
-        Draft::new(layer, Decision::hold(Reason::new("TenantGoneUnconfirmed", message)))
+        let mut draft = Draft::new(layer, Decision::hold(Reason::new("TenantGoneUnconfirmed", message)));
+        // The one thing that a held layer may learn, or the absence would never be confirmed.
+        draft.memory = Some(LayerState { leaving: Some(since), ..before });
+        draft
     };
-    draft.memory.leaving = Some(since);
     draft.loss = loss;
     draft
 }
@@ -144,7 +151,12 @@ fn generic(context: &Context<'_>, tenant: &TenantId, config: &TenantConfig, ingr
         gateway_api: None,
         imports_overrides: false,
     };
-    deliver(context, tenant, config, reason, &site, Vec::new(), |pinned, values| {
+    let mut findings = Vec::new();
+    let secret = kubeconfig(tenant, config).name;
+    if let Some(hold) = owner::of_tenant(context, &layer, GENERIC_NAMESPACE, &[secret.as_str()], None, &mut findings) {
+        return Draft { findings, ..Draft::new(layer, hold) };
+    }
+    deliver(context, tenant, config, reason, &site, findings, |pinned, values| {
         let values = values.upstream(pinned);
         let chart = Chart::from(&pinned.chart);
         match delivery {
@@ -178,11 +190,16 @@ fn cozystack(
     let automatic =
         if capabilities.tenant_addon_by_default { TenantDelivery::Addon } else { TenantDelivery::RemoteHelmRelease };
     let delivery = config.delivery.unwrap_or(automatic);
-    let findings = tenant_findings(tenant, &addons);
-    let with_findings = |draft: Draft| Draft { findings: findings.clone(), ..draft };
+    let mut findings = tenant_findings(tenant, &addons);
+    let told = findings.clone();
+    let with_findings = |draft: Draft| {
+        let findings = told.iter().cloned().chain(draft.findings).collect();
+        Draft { findings, ..draft }
+    };
 
-    let asks = Asks::of(context, &layer, config, &addons);
-    let reason = match (config.enabled, asks.proxy_protocol, asks.addon) {
+    let own = Own::of(context, &layer, &addons);
+    let accepts = config.proxy_protocol || own.proxy_protocol;
+    let reason = match (config.enabled, accepts, own.addon) {
         (Enabled::No, ..) => return with_findings(leaving::leave(context, layer, disabled())),
         (Enabled::Auto, false, false) => return with_findings(leaving::leave(context, layer, not_needed())),
         (Enabled::Yes, false, false) => {
@@ -191,8 +208,14 @@ fn cozystack(
         (_, true, _) => Reason::new("ProxyProtocolOn", "the tenant's ingress controller accepts PROXY headers"),
         (_, false, true) => Reason::new("AddonEnabled", "the tenant's own object has the add-on ouroboros on"),
     };
-    if let Some(obstacle) = owner_obstacle(context, tenant, delivery, &asks, &addons) {
-        return with_findings(Draft::new(layer, obstacle));
+    // Before any obstacle: most of them are what our own patch of the object does.
+    if delivery != TenantDelivery::Addon
+        && let Some(draft) = leaving::addon_first(context, &layer, config.engine)
+    {
+        return with_findings(draft);
+    }
+    if let Some(obstacle) = owner_obstacle(context, &layer, tenant, delivery, config, &addons, &mut findings) {
+        return Draft { findings, ..Draft::new(layer, obstacle) };
     }
     if delivery != TenantDelivery::Addon && !addons.uses_proxy_protocol() {
         let reason = proxy_protocol_not_accepted(tenant).fix(
@@ -216,7 +239,7 @@ fn cozystack(
         imports_overrides: addons.snippet_import() == SnippetImport::Works,
     };
     let draft = deliver(context, tenant, config, reason, &site, Vec::new(), |pinned, chart_values| match delivery {
-        TenantDelivery::Addon => Form::Addon { addons: addon_patch(config, pinned) },
+        TenantDelivery::Addon => Form::Addon { addons: addon_patch(config, pinned, own) },
         TenantDelivery::OwnFlux => Form::HelmRelease {
             namespace: COZY_NAMESPACE,
             chart: Chart::from(&pinned.chart),
@@ -250,19 +273,24 @@ fn cozystack(
     Draft { findings: all, ..draft }
 }
 
-/// What the tenant asks for, without what our own committed patch of its object says.
-struct Asks {
+/// What the tenant's object says by itself, without what our own committed patch of it says.
+///
+/// A patch of ours never justifies itself: what it says does not count as the tenant's word.
+#[derive(Clone, Copy)]
+struct Own {
     proxy_protocol: bool,
     addon: bool,
 }
 
-impl Asks {
-    fn of(context: &Context<'_>, layer: &Layer, config: &TenantConfig, addons: &TenantAddons) -> Self {
+impl Own {
+    fn of(context: &Context<'_>, layer: &Layer, addons: &TenantAddons) -> Self {
         let patch = context.committed(layer, "addon/kubernetes.yaml");
-        let is_ours = |key: &str| patch.is_some_and(|text| text.contains(key));
+        // A patch that was emptied a moment ago may still be in force.
+        let is_ours =
+            |key: &str| patch.map_or_else(|| leaving::addon_lingers(context, layer), |text| text.contains(key));
         Self {
-            proxy_protocol: config.proxy_protocol || (addons.uses_proxy_protocol() && !is_ours("use-proxy-protocol")),
-            addon: addons.ouroboros_enabled() && !is_ours("ouroboros"),
+            proxy_protocol: addons.uses_proxy_protocol() && !is_ours("use-proxy-protocol:"),
+            addon: addons.ouroboros_enabled() && !is_ours("enabled: true"),
         }
     }
 }
@@ -270,17 +298,15 @@ impl Asks {
 /// Somebody else who already installs the proxy in the tenant.
 fn owner_obstacle(
     context: &Context<'_>,
+    layer: &Layer,
     tenant: &TenantId,
     delivery: TenantDelivery,
-    asks: &Asks,
+    config: &TenantConfig,
     addons: &TenantAddons,
+    findings: &mut Vec<Finding>,
 ) -> Option<Decision> {
-    if delivery == TenantDelivery::Addon {
-        return None;
-    }
-    // Our own patch may have switched the add-on on; then it is for the change of delivery to switch it off again.
-    let is_ours = addons.ouroboros_enabled() && !asks.addon;
-    if addons.ouroboros_enabled() && !is_ours {
+    let is_addon = delivery == TenantDelivery::Addon;
+    if !is_addon && addons.ouroboros_enabled() {
         return Some(Decision::hold(
             Reason::new("OwnedByPlatformAddon", "the platform's add-on ouroboros is on in the tenant's own object")
                 .fix(
@@ -288,24 +314,16 @@ fn owner_obstacle(
                 ),
         ));
     }
-    let Observed::Present(releases) = &context.inputs.inventory.helm_releases else { return None };
-    let kubeconfig = format!("{}-admin-kubeconfig", release_name(tenant));
-    let other = releases.iter().find(|release| {
-        *release.meta.namespace == *tenant.namespace.as_str()
-            && release.kubeconfig_secret.as_deref() == Some(&kubeconfig)
-            && release.release_name == "ouroboros"
-            && release.storage_namespace == COZY_NAMESPACE
-            && release.labels.get("app.kubernetes.io/managed-by").map(String::as_str) != Some("bobbypin")
-    })?;
-    let name = format!("HelmRelease/{}/{}", other.meta.namespace, other.meta.name);
-    Some(Decision::hold(
-        Reason::new("OwnedByHelmRelease", format!("{name} already installs the release ouroboros in the tenant"))
-            .fix(format!("remove {name}, or list the tenant with enabled: false in cluster.yaml")),
-    ))
+    let release = release_name(tenant);
+    let secret = kubeconfig(tenant, config).name;
+    let secrets = [secret.as_str(), &format!("{release}-admin-kubeconfig")];
+    let own = format!("{release}-ouroboros");
+    owner::of_tenant(context, layer, COZY_NAMESPACE, &secrets, is_addon.then_some(&own), findings)
 }
 
-/// Our leaves of the tenant's object.
-fn addon_patch(config: &TenantConfig, pinned: &Pinned) -> Value {
+/// Our leaves of the tenant's object. That the add-on is on is not said again where the object says it by itself: off is
+/// off when the tenant says so.
+fn addon_patch(config: &TenantConfig, pinned: &Pinned, own: Own) -> Value {
     let values = ChartValues {
         engine: config.engine,
         mode: match config.engine {
@@ -318,7 +336,10 @@ fn addon_patch(config: &TenantConfig, pinned: &Pinned) -> Value {
         target: None,
         gateway_api: None,
     };
-    let mut addons = json!({"ouroboros": {"enabled": true, "valuesOverride": values.wrapped(pinned)}});
+    let mut addons = json!({"ouroboros": {"valuesOverride": values.wrapped(pinned)}});
+    if !own.addon {
+        addons["ouroboros"]["enabled"] = json!(true);
+    }
     if config.proxy_protocol {
         let mut nginx =
             json!({"enable-real-ip": "true", "real-ip-header": "proxy_protocol", "use-proxy-protocol": "true"});
@@ -424,7 +445,7 @@ fn deliver(
     findings.extend(recorded.findings);
     let mut draft = leaving::deliver(context, layer, reason, release);
     draft.hosts = recorded.hosts.into_iter().map(|(host, owner)| (host.to_string(), owner)).collect();
-    draft.memory.tombstones = recorded.memory.tombstones;
+    draft.keep(recorded.tombstones);
     draft.loss = recorded.loss;
     draft.findings = findings;
     draft

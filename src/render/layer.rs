@@ -87,6 +87,7 @@ impl LayerFiles {
                     self.add(engine, step.file(), &RecordsMapEmptied {})?;
                 }
                 TwoStep::Addon => {
+                    self.roots.insert("addon");
                     self.dropped.insert("addon/kubernetes.yaml");
                     self.add(engine, step.file(), &ComponentEmptied {})?;
                 }

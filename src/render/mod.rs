@@ -22,6 +22,8 @@ mod dialect;
 pub mod engine;
 mod layer;
 pub mod templates;
+#[cfg(test)]
+mod tests;
 
 /// The templates of one cluster: the embedded ones, some of them replaced by the cluster's own.
 #[derive(Debug)]
@@ -79,7 +81,8 @@ fn render_cluster(plan: &ClusterPlan, templates: &Templates) -> Result<(ClusterM
         if stays {
             listed.push(layer.layer.folder());
         }
-        if !matches!(&layer.decision, Decision::Deliver { .. }) && stays {
+        let empties = matches!(&layer.decision, Decision::Remove { withdraw, .. } if !withdraw.is_empty());
+        if empties || !matches!(&layer.decision, Decision::Deliver { .. }) && stays {
             rules.existing_paths.insert(folder.clone());
         }
         match &layer.decision {

@@ -10,13 +10,25 @@ mod cli_recorded;
 mod cli_repository;
 mod cli_same_bytes;
 mod diff_patch;
+mod docs;
 mod fixtures_read;
+mod git_history;
+mod git_property;
+mod git_publish;
+mod git_read;
+mod git_refusals;
+mod git_work_tree;
+mod golden;
 mod manifest_references;
 mod manifest_set;
 mod manifest_validate;
 mod manifest_yaml;
+mod plan_host;
+mod plan_records;
+mod plan_steps;
+mod plan_tenants;
+mod plan_world;
 mod platform_agreement;
-
-mod support {
-    pub(crate) mod cli;
-}
+mod readme;
+mod support;
+mod templates;

@@ -146,6 +146,8 @@ impl Spec {
         let target_namespace = text(self.target_namespace, "spec.targetNamespace");
         let storage_namespace = text(self.storage_namespace, "spec.storageNamespace");
         let kube_config = self.kube_config.take("spec.kubeConfig", faults);
+        // Without a Secret (`configMapRef`) the release goes into another cluster all the same.
+        let is_remote = kube_config.is_some();
         let secret_ref = kube_config.and_then(|config| config.secret_ref.take("spec.kubeConfig.secretRef", faults));
         let secret = secret_ref.and_then(|secret| secret.name.take("spec.kubeConfig.secretRef.name", faults));
         let own_namespace = || meta.namespace.as_ref().to_owned();
@@ -153,7 +155,7 @@ impl Spec {
             release_name: release_name.unwrap_or_else(|| default_release_name(target_namespace.as_deref(), &meta.name)),
             storage_namespace: storage_namespace.unwrap_or_else(own_namespace),
             target_namespace: target_namespace.unwrap_or_else(own_namespace),
-            kubeconfig_secret: secret,
+            kubeconfig_secret: secret.or_else(|| is_remote.then(String::new)),
             labels,
             meta,
         }

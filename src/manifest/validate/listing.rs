@@ -79,6 +79,10 @@ fn check_reached(
             Some(folder) => (folder, parent(folder)),
             None => (path.as_str(), folder),
         };
+        // A folder that is otherwise left as it is has its list in Git.
+        if ancestors(folder).any(|folder| rules.existing_paths.contains(folder)) {
+            continue;
+        }
         let list = ancestors(above).find_map(|folder| Some((folder, listed.get(folder)?)));
         let message = match list {
             Some((_, list)) if list.contains(wanted) => continue,
