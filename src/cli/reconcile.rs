@@ -70,7 +70,7 @@ pub(super) fn run(run: &Run<'_>, args: &ReconcileArgs) -> Result<Exit, Failure> 
     })?;
     let exit = plan::exit(&outcome.decided, Exit::Done);
     if is_human {
-        run.printer.result(&end(&outcome.end, &branch, &target));
+        run.printer.result(&end(&outcome, &branch, &target));
     } else {
         run.printer.result(&format!("{:#}", report(&outcome, &branch, exit)));
     }
@@ -81,7 +81,11 @@ pub(super) fn run(run: &Run<'_>, args: &ReconcileArgs) -> Result<Exit, Failure> 
 fn target(run: &Run<'_>, args: &ReconcileArgs) -> Result<(Repository, String), Failure> {
     if let Some(remote) = &args.remote {
         let target = Repository::open(&Location::parse(remote, &run.here)?)?;
-        return Ok((target, RepositoryConfig::default().branch));
+        // What its HEAD stands for has the settings; they may name another branch.
+        let head = target.checked_out_branch()?.unwrap_or_else(|| RepositoryConfig::default().branch);
+        let tip = target.read_tip(&head, &Wanted::default())?;
+        let branch = if tip.entries.contains_key("bobbypin.yaml") { load::repository(&tip)?.branch } else { head };
+        return Ok((target, branch));
     }
     let checkout = run.checkout()?;
     let target = checkout.target()?;
@@ -135,10 +139,13 @@ fn show(run: &Run<'_>, decided: &Decided, drift: &[Drift]) {
     }
 }
 
-fn end(end: &End, branch: &str, target: &Repository) -> String {
+fn end(outcome: &Outcome, branch: &str, target: &Repository) -> String {
     // The components leave out the slash that libgit2 puts at the end.
     let place = format!("{branch} of {}", target.root().components().as_path().display());
-    match end {
+    match &outcome.end {
+        End::UpToDate if outcome.decided.obstacle().is_some() => {
+            format!("► nothing to commit to {place}: what is held stays as it is")
+        }
         End::UpToDate => format!("✔ nothing to do: {place} holds what is wanted"),
         End::WouldCommit(_) => format!("► dry run: nothing was written to {place}"),
         End::Committed(published) => format!("✔ committed {} to {place}", published.commit.short()),

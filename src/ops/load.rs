@@ -274,14 +274,16 @@ fn templates(tree: &Tree, folder: &RepoPath, problems: &mut Vec<Problem>) -> BTr
     let mut templates = BTreeMap::new();
     for (path, entry) in tree.below(root.as_str()) {
         let text = match entry {
-            Entry::File(bytes) => std::str::from_utf8(bytes).map_err(|_| "a template must be UTF-8"),
-            Entry::Symlink | Entry::Submodule => Err("a template must be an ordinary file"),
+            Entry::File(bytes) => {
+                std::str::from_utf8(bytes).map_err(|_| whole_file(path.as_str(), "a template must be UTF-8", ""))
+            }
+            Entry::Symlink | Entry::Submodule => Err(not_a_file(path.as_str(), "an ordinary file")),
         };
         match text {
             Ok(text) => {
                 templates.insert(path.below(root.as_str()).unwrap_or_default().to_owned(), text.to_owned());
             }
-            Err(message) => problems.push(whole_file(path.as_str(), message, "")),
+            Err(problem) => problems.push(problem),
         }
     }
     templates

@@ -334,7 +334,7 @@ fn without_pins_every_layer_is_held() {
     exit 0
     ── stdout
     No changes.
-    ✔ nothing to do: main of ROOT/remote.git holds what is wanted
+    ► nothing to commit to main of ROOT/remote.git: what is held stays as it is
     ── stderr
     held: edge host: pins.yaml has no digest for ouroboros-chart, ouroboros-image, cleanup-hook-image (Unpinned)
       help: add the entries to pins.yaml, with the digest that the registry gives for the tag

@@ -3,6 +3,12 @@
 mod architecture;
 mod cli_bad_input;
 mod cli_commands;
+mod cli_exit_codes;
+mod cli_killed;
+mod cli_races;
+mod cli_recorded;
+mod cli_repository;
+mod cli_same_bytes;
 mod diff_patch;
 mod docs;
 mod fixtures_read;

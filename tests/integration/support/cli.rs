@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeMap,
     env, fs,
-    io::ErrorKind,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::SystemTime,
@@ -257,15 +256,11 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a readable folder") {
         let path = entry.expect("a readable entry").path();
         let target = to.join(path.file_name().expect("it has a name"));
-        if path.is_dir() { copy(&path, &target) } else { drop(fs::copy(&path, &target).expect("a copy")) }
-    }
-}
-
-/// Removes a file that may be there.
-pub(crate) fn remove(path: &Path) {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => panic!("{}: {error}", path.display()),
-        _ => (),
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("a copy");
+        }
     }
 }
 
@@ -276,6 +271,7 @@ macro_rules! assert_told {
             (r"(/[^\s/']+)*/bobbypin-test-[A-Za-z0-9]+", "ROOT"),
             (r"\b[0-9a-f]{40}\b", "COMMIT"),
             (r"\b[0-9a-f]{7}\b", "SHORT"),
+            (r"bobbypin([_-])[A-Za-z0-9]{6}\b", "bobbypin${1}RANDOM"),
             (r"sha256:[0-9a-f]{64}", "DIGEST"),
         ]}, {
             insta::assert_snapshot!($ran.told(), @$expected)
