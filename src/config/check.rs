@@ -47,12 +47,14 @@ pub(crate) fn read<T: DeserializeOwned + JsonSchema + 'static>(
     source: &Source,
     kind: &str,
 ) -> Result<Located<T>, Vec<Problem>> {
-    let Document { value, root, text, mut findings } = document::read(source)?;
-    if let Some(finding) = wrong_envelope(&value, &root, kind) {
-        return Err(vec![text.problem(finding)]);
+    let document = document::read(source)?;
+    if let Some(finding) = wrong_envelope(&document.value, &document.root, kind) {
+        return Err(vec![document.text.problem(finding)]);
     }
     let checker = checker::<T>();
-    findings.extend(explain::explain(&checker.validator, &checker.schema, &value, &root, &text));
+    let explained = explain::explain(&checker.validator, &checker.schema, &document);
+    let Document { value, root, text, mut findings, .. } = document;
+    findings.extend(explained);
     if !findings.is_empty() {
         return Err(text.problems(findings));
     }
@@ -141,3 +143,6 @@ fn limit_integers(schema: &mut Value) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,13 +5,16 @@
 //! Plain scalars are read by the core schema of YAML 1.2, so `yes` is text; what YAML 1.1 reads as another number is
 //! refused.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
+use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 use serde_json::{Map, Number, Value};
 
 use crate::config::{
-    place::{Children, Finding, Node, Position, Segment, Text, key_path},
+    place::{Children, Finding, MAX_PROBLEMS, Node, Position, Segment, Text, key_path},
     problem::{Problem, Source},
     secret,
 };
@@ -29,6 +32,8 @@ pub(crate) struct Document {
     pub(crate) root: Node,
     pub(crate) text: Text,
     pub(crate) findings: Vec<Finding>,
+    /// Where values begin that a finding refuses. What else is wrong with them is noise.
+    pub(crate) refused: BTreeSet<Position>,
 }
 
 /// Reads a file. An error means that there is no document to look at; less is in [`Document::findings`].
@@ -44,31 +49,28 @@ pub(crate) fn read(source: &Source) -> Result<Document, Vec<Problem>> {
         Err(error) => {
             let valid = String::from_utf8_lossy(&source.bytes[..error.valid_up_to()]);
             let valid = valid.strip_prefix('\u{feff}').unwrap_or(&valid);
-            let text = Text::new(&source.path, valid);
+            let text = Text::broken(&source.path, valid);
             let hint = Some("save the file as UTF-8".to_owned());
             return Err(vec![text.problem(Finding::at(text.end(), "", "a byte that is not UTF-8", hint))]);
         }
     };
-    let text = Text::new(&source.path, content);
     let unprintable = control_characters(content);
     if !unprintable.is_empty() {
-        return Err(text.problems(unprintable));
+        return Err(Text::broken(&source.path, content).problems(unprintable));
     }
     let mut reader = Reader::new(content);
     match reader.document() {
         Ok(Some((value, root))) => {
-            let mut text = text;
+            let mut text = Text::new(&source.path, content);
             text.hide(reader.hidden);
-            Ok(Document { value, root, text, findings: reader.findings })
+            Ok(Document { value, root, text, findings: reader.findings, refused: reader.refused })
         }
         Ok(None) if reader.findings.is_empty() => {
             Err(whole("the file is empty", "`bobbypin init` writes a file to begin with"))
         }
         Ok(None) | Err(Stop) => {
-            let mut text = text;
+            let mut text = Text::broken(&source.path, content);
             text.hide(reader.hidden);
-            // Nobody knows which key a line belongs to in a file that cannot be read.
-            text.hide_secrets_of_broken_text();
             Err(text.problems(reader.findings))
         }
     }
@@ -86,6 +88,9 @@ fn control_characters(content: &str) -> Vec<Finding> {
             let hint = Some("delete it; in double quotes it may be written as an escape".to_owned());
             findings.push(Finding::at(position, "", message, hint));
         }
+        if findings.len() > MAX_PROBLEMS {
+            break;
+        }
     }
     findings
 }
@@ -97,7 +102,9 @@ struct Reader<'text> {
     parser: Parser<'text, StrInput<'text>>,
     path: Vec<Segment>,
     findings: Vec<Finding>,
+    /// From where to where the text holds secrets.
     hidden: Vec<(Position, Position)>,
+    refused: BTreeSet<Position>,
 }
 
 impl<'text> Reader<'text> {
@@ -116,44 +123,64 @@ impl<'text> Reader<'text> {
             path: Vec::new(),
             findings: Vec::new(),
             hidden: Vec::new(),
+            refused: BTreeSet::new(),
         }
     }
 
+    /// Keeps one finding more than are shown at most, which is how it is known that there are more.
     fn report(&mut self, position: Position, message: impl Into<String>, hint: Option<&str>) {
+        if self.findings.len() > MAX_PROBLEMS {
+            return;
+        }
         let key = key_path(&self.path);
         self.findings.push(Finding::at(position, key, message, hint.map(ToOwned::to_owned)));
     }
 
-    /// The next event that is part of the document. Anchors and tags are reported on the way.
+    /// The next event. Anchors and tags are reported on the way.
     fn next(&mut self) -> Result<(Event<'text>, Span), Stop> {
-        loop {
-            match self.parser.next_event() {
-                Some(Ok((Event::Anchor(..), span))) => {
-                    let hint = Some("write the value in every place that needs it");
-                    self.report(start(&span), "anchors (`&name`) are not read here", hint);
-                }
-                Some(Ok(next)) => {
-                    if let Event::Scalar(_, _, _, Some(_))
-                    | Event::SequenceStart(_, _, Some(_))
-                    | Event::MappingStart(_, _, Some(_)) = next.0
-                    {
-                        let at = next.1.tag_start().map_or(start(&next.1), |marker| position(&marker));
-                        self.report(at, "tags (`!name`) are not read here", Some("delete the tag"));
-                    }
-                    return Ok(next);
-                }
-                Some(Err(error)) => return Err(self.syntax(&error)),
-                // The parser always ends with an event of its own, and nobody asks after that.
-                None => return Ok((Event::StreamEnd, Span::default())),
+        let (event, span) = self.event()?;
+        if let Event::Scalar(_, _, anchor, tag)
+        | Event::SequenceStart(_, anchor, tag)
+        | Event::MappingStart(_, anchor, tag) = &event
+        {
+            if tag.is_some() {
+                let at = span.tag_start().map_or(start(&span), |marker| position(&marker));
+                self.report(at, "tags (`!name`) are not read here", Some("delete the tag"));
             }
+            if *anchor != 0 {
+                // The parser says where the anchor is right after the node that has it.
+                let (_, anchor_span) = self.event()?;
+                let hint = Some("write the value in every place that needs it");
+                self.report(start(&anchor_span), "anchors (`&name`) are not read here", hint);
+            }
+        }
+        Ok((event, span))
+    }
+
+    fn event(&mut self) -> Result<(Event<'text>, Span), Stop> {
+        match self.parser.next_event() {
+            Some(Ok(next)) => Ok(next),
+            Some(Err(error)) => Err(self.syntax(&error)),
+            // The parser always ends with an event of its own, and nobody asks after that.
+            None => Ok((Event::StreamEnd, Span::default())),
         }
     }
 
     fn syntax(&mut self, error: &ScanError) -> Stop {
+        if *error.kind() == ErrorKind::RecursionLimitExceeded {
+            return self.too_deep(position(error.marker()));
+        }
         // Messages of the parser may go over several lines; a problem is one line.
         let info = error.info().split_whitespace().collect::<Vec<_>>().join(" ");
         let hint = info.contains("tab").then_some("indent with spaces");
         self.report(position(error.marker()), format!("not YAML: {info}"), hint);
+        Stop
+    }
+
+    /// The key path is left out, because it would be longer than the message.
+    fn too_deep(&mut self, at: Position) -> Stop {
+        self.path.clear();
+        self.report(at, "lists and mappings are nested more than 64 deep", None);
         Stop
     }
 
@@ -184,9 +211,7 @@ impl<'text> Reader<'text> {
     ) -> Result<(Value, Node), Stop> {
         let value_at = start(&span);
         if self.path.len() > MAX_DEPTH {
-            self.path.clear();
-            self.report(value_at, "lists and mappings are nested more than 64 deep", None);
-            return Err(Stop);
+            return Err(self.too_deep(value_at));
         }
         let node = |children, end: &Span| Node { key, value: value_at, end: position(&end.end), children };
         match event {
@@ -217,9 +242,9 @@ impl<'text> Reader<'text> {
                         return Ok((Value::Object(values), node(Children::Map(nodes), &key_span)));
                     }
                     let name = self.key(event, &key_span)?;
-                    let (event, value_span) = self.next()?;
                     let is_secret = secret::is_secret_name(&name);
                     self.path.push(Segment::Key(name.clone()));
+                    let (event, value_span) = self.next()?;
                     if let Some(first) = nodes.get(&name).and_then(|node| node.key) {
                         let message = format!("the key `{name}` occurs twice; the first is in line {}", first.line);
                         self.report(start(&key_span), message, Some("keep one of the two"));
@@ -270,6 +295,7 @@ impl<'text> Reader<'text> {
             Ok(value) => value.unwrap_or_else(|| Value::String(text.into_owned())),
             Err(Ambiguous { message, hint }) => {
                 self.report(at, message, Some(hint));
+                self.refused.insert(at);
                 // Zero is a number as well, and what the number is no longer matters.
                 Value::from(0)
             }
@@ -283,12 +309,13 @@ impl<'text> Reader<'text> {
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
         };
         if held {
+            self.refused.insert(start(span));
             self.hidden.push((start(span), position(&span.end)));
             let key = self.path.iter().rev().find_map(|segment| match segment {
                 Segment::Key(key) => Some(key.as_str()),
                 Segment::Index(_) => None,
             });
-            let message = format!("`{}` holds a secret, and this file goes to Git", key.unwrap_or("the file"));
+            let message = format!("`{}` holds a secret, and this file goes to Git", key.unwrap_or_default());
             self.report(at, message, Some(secret::HINT));
         }
     }

@@ -6,30 +6,31 @@ use jsonschema::{ValidationError, Validator, error::ValidationErrorKind as Kind}
 use serde_json::Value;
 
 use crate::config::{
-    place::{Children, Finding, Node, Segment, Text, key_path},
+    document::Document,
+    place::{Children, Finding, MAX_PROBLEMS, Node, Segment, key_path},
     secret,
     suggest::nearest,
 };
 
 /// How many errors of the validator are looked at; a file that has more has them because of few causes.
 const MAX_ERRORS: usize = 200;
+/// How many keys a hint lists.
+const MAX_LISTED: usize = 12;
 /// How much of a value is repeated in a message, in characters.
 const MAX_QUOTED: usize = 60;
 
 /// What is wrong with a document by its schema, without order.
-pub(crate) fn explain(
-    validator: &Validator,
-    schema: &Value,
-    document: &Value,
-    root: &Node,
-    text: &Text,
-) -> Vec<Finding> {
-    let mut explainer = Explainer { schema, root, text, nulls: Vec::new(), findings: Vec::new() };
-    explainer.refuse_nulls(document, root, &mut Vec::new());
-    for error in validator.iter_errors(document).take(MAX_ERRORS) {
+pub(crate) fn explain(validator: &Validator, schema: &Value, document: &Document) -> Vec<Finding> {
+    let mut explainer =
+        Explainer { schema, document, findings: Vec::new(), missing: Vec::new(), meant: BTreeSet::new() };
+    explainer.refuse_nulls(&document.value, &document.root, &mut Vec::new());
+    for error in validator.iter_errors(&document.value).take(MAX_ERRORS) {
         explainer.error(&error);
     }
-    explainer.findings
+    let Explainer { mut findings, missing, meant, .. } = explainer;
+    // A key that is there under a wrong name is one problem.
+    findings.extend(missing.into_iter().filter(|(key, _)| !meant.contains(key)).map(|(_, finding)| finding));
+    findings
 }
 
 /// A value as a message may repeat it.
@@ -45,23 +46,27 @@ pub(crate) fn quote(text: &str) -> String {
 
 /// The hint that names the nearest of some words.
 pub(crate) fn nearest_hint<'word>(wrong: &str, candidates: impl IntoIterator<Item = &'word str>) -> Option<String> {
-    nearest(wrong, candidates).map(|word| format!("did you mean `{word}`?"))
+    nearest(wrong, candidates).map(did_you_mean)
+}
+
+fn did_you_mean(word: &str) -> String {
+    format!("did you mean `{word}`?")
 }
 
 struct Explainer<'file> {
     schema: &'file Value,
-    root: &'file Node,
-    text: &'file Text,
-    /// JSON pointers of keys without a value. What else is wrong with them is noise.
-    nulls: Vec<String>,
+    document: &'file Document,
     findings: Vec<Finding>,
+    /// Keys that are missing, by the JSON pointer that they would have.
+    missing: Vec<(String, Finding)>,
+    /// Keys that a hint about an unknown key names, by the same pointers.
+    meant: BTreeSet<String>,
 }
 
 impl<'file> Explainer<'file> {
     fn refuse_nulls(&mut self, value: &Value, node: &Node, path: &mut Vec<Segment>) {
         match (value, &node.children) {
-            (Value::Null, _) => {
-                self.nulls.push(pointer(path));
+            (Value::Null, _) if self.findings.len() <= MAX_PROBLEMS => {
                 let what = if node.key.is_some() { "the key has no value" } else { "the item is empty" };
                 let hint = Some("write a value, or delete the line".to_owned());
                 self.findings.push(Finding::at(node.key_position(), key_path(path), what, hint));
@@ -84,12 +89,19 @@ impl<'file> Explainer<'file> {
         }
     }
 
+    /// Reports something about a value, unless the value is refused anyway.
     fn report(&mut self, pointer: &str, message: impl Into<String>, hint: Option<String>) {
-        if self.nulls.iter().any(|null| null == pointer) {
-            return;
+        let target = self.document.root.follow(pointer);
+        let is_null = self.document.value.pointer(pointer).is_some_and(Value::is_null);
+        if !is_null && !self.document.refused.contains(&target.node.value) {
+            self.findings.push(Finding::at(target.node.position(), key_path(&target.path), message, hint));
         }
-        let target = self.root.follow(pointer);
-        self.findings.push(Finding::at(target.node.position(), key_path(&target.path), message, hint));
+    }
+
+    /// A finding about the key itself, or about the keys of a mapping.
+    fn at_key(&self, pointer: &str, message: impl Into<String>, hint: Option<String>) -> Finding {
+        let target = self.document.root.follow(pointer);
+        Finding::at(target.node.key_position(), key_path(&target.path), message, hint)
     }
 
     fn error(&mut self, error: &ValidationError<'_>) {
@@ -101,10 +113,9 @@ impl<'file> Explainer<'file> {
                 self.unknown_keys(at, unexpected.iter().map(String::as_str), &self.properties(place));
             }
             Kind::Required { property } => {
-                let message = format!("the key `{}` is missing", property.as_str().unwrap_or_default());
-                let position = self.root.follow(at).node.key_position();
-                let key = key_path(&self.root.follow(at).path);
-                self.findings.push(Finding::at(position, key, message, example(place)));
+                let property = property.as_str().unwrap_or_default();
+                let finding = self.at_key(at, format!("the key `{property}` is missing"), None);
+                self.missing.push((format!("{at}/{}", escape(property)), finding));
             }
             Kind::Type { .. } | Kind::Enum { .. } | Kind::Constant { .. } => {
                 let mut allowed = Allowed::default();
@@ -115,12 +126,10 @@ impl<'file> Explainer<'file> {
             Kind::PropertyNames { error } => {
                 let name = error.instance().as_str().unwrap_or_default();
                 let message = format!("the key {} is not allowed here{}", quote(name), pattern(error.kind()));
-                let target = format!("{at}/{}", escape(name));
-                let position = self.root.follow(&target).node.key_position();
-                self.findings.push(Finding::at(position, key_path(&self.root.follow(&target).path), message, None));
+                self.findings.push(self.at_key(&format!("{at}/{}", escape(name)), message, None));
             }
             kind => {
-                let shown = self.shown(at, value);
+                let shown = shown(value);
                 let message = match kind {
                     Kind::Pattern { .. } => format!("{shown} does not have the right form{}", pattern(kind)),
                     Kind::Minimum { limit } => format!("{shown} is too small: at least {limit}"),
@@ -145,32 +154,25 @@ impl<'file> Explainer<'file> {
         }
     }
 
-    /// What the message calls the value.
-    fn shown(&self, at: &str, value: &Value) -> String {
-        match value {
-            Value::String(_) if self.text.is_hidden(self.root.follow(at).node.value) => "the value".to_owned(),
-            Value::String(text) => quote(text),
-            Value::Number(number) => format!("`{number}`"),
-            Value::Bool(value) => format!("`{value}`"),
-            Value::Null | Value::Array(_) | Value::Object(_) => "the value".to_owned(),
-        }
-    }
-
     fn unknown_keys<'key>(
         &mut self,
         at: &str,
         unknown: impl IntoIterator<Item = &'key str>,
         known: &BTreeSet<&'file str>,
     ) {
-        for key in unknown {
-            let target = self.root.follow(&format!("{at}/{}", escape(key)));
-            let hint = nearest_hint(key, known.iter().copied()).or_else(|| match known.len() {
-                0 | 13.. => None,
-                _ => Some(format!("the keys here are {}", join(known.iter().copied(), "and"))),
-            });
-            let finding =
-                Finding::at(target.node.key_position(), key_path(&target.path), format!("unknown key `{key}`"), hint);
-            self.findings.push(finding);
+        for key in unknown.into_iter().take(MAX_PROBLEMS + 1) {
+            let hint = match nearest(key, known.iter().copied()) {
+                Some(meant) => {
+                    self.meant.insert(format!("{at}/{}", escape(meant)));
+                    Some(did_you_mean(meant))
+                }
+                None if known.is_empty() || known.len() > MAX_LISTED => None,
+                None if known.len() == 1 => {
+                    Some(format!("the only key here is {}", join(known.iter().copied(), "and")))
+                }
+                None => Some(format!("the keys here are {}", join(known.iter().copied(), "and"))),
+            };
+            self.findings.push(self.at_key(&format!("{at}/{}", escape(key)), format!("unknown key `{key}`"), hint));
         }
     }
 
@@ -181,7 +183,7 @@ impl<'file> Explainer<'file> {
         let is_scalar = !value.is_array() && !value.is_object();
         let message = if is_scalar && types.is_empty() && !words.is_empty() {
             let verb = if words.len() == 1 { "is not" } else { "is not one of" };
-            format!("{} {verb} {}", self.shown(at, value), words.join(", "))
+            format!("{} {verb} {}", shown(value), words.join(", "))
         } else {
             let expected = words.iter().map(String::as_str).chain(types.iter().map(|name| expected(name)));
             format!("found {}, expected {}", found(value), join(expected, "or"))
@@ -191,7 +193,7 @@ impl<'file> Explainer<'file> {
     }
 
     fn mismatch_hint(&self, at: &str, value: &Value, words: &[String], allowed: &Allowed<'_>) -> Option<String> {
-        let node = self.root.follow(at).node;
+        let node = self.document.root.follow(at).node;
         let is_boolean = allowed.types.contains("boolean") || words.iter().any(|word| word == "true");
         match value {
             Value::String(text) => {
@@ -211,8 +213,8 @@ impl<'file> Explainer<'file> {
                 nearest_hint(text, words.iter().map(String::as_str))
             }
             Value::Bool(_) | Value::Number(_) if allowed.types.contains("string") => {
-                let written = self.text.slice(node.value, node.end)?;
-                (!self.text.is_hidden(node.value)).then(|| format!("put it in quotes: \"{written}\""))
+                let written = self.document.text.slice(node.value, node.end)?;
+                Some(format!("put it in quotes: \"{written}\""))
             }
             _ => None,
         }
@@ -226,21 +228,34 @@ impl<'file> Explainer<'file> {
         place: &'file Value,
         context: &[Vec<ValidationError<'static>>],
     ) {
-        let is_here = |error: &&ValidationError<'_>| error.instance_path().as_str() == at;
-        let is_shape = |error: &&ValidationError<'_>| {
+        let is_here = |error: &&&ValidationError<'_>| error.instance_path().as_str() == at;
+        let is_shape = |error: &&&ValidationError<'_>| {
             matches!(error.kind(), Kind::Type { .. } | Kind::Enum { .. } | Kind::Constant { .. })
-                || matches!(error.kind(), Kind::AnyOf { .. } | Kind::OneOfNotValid { .. })
         };
+        let mut branches = Vec::new();
+        flatten(at, context, &mut branches);
         let of_right_shape: Vec<_> =
-            context.iter().filter(|errors| !errors.iter().any(|error| is_here(&error) && is_shape(&error))).collect();
+            branches.iter().filter(|errors| !errors.iter().any(|error| is_here(&error) && is_shape(&error))).collect();
         // A tag that says another alternative: `kind: static` where the alternative is for `kind: ouroboros`.
-        let is_tag = |error: &&ValidationError<'_>| matches!(error.kind(), Kind::Constant { .. }) && !is_here(error);
+        let is_tag = |error: &&&ValidationError<'_>| matches!(error.kind(), Kind::Constant { .. }) && !is_here(error);
         let tagged: Vec<_> =
             of_right_shape.iter().filter(|errors| !errors.iter().any(|error| is_tag(&error))).copied().collect();
-        let candidates = if tagged.is_empty() { &of_right_shape } else { &tagged };
-        let misfits = |errors: &[ValidationError<'_>]| errors.iter().filter(is_here).count();
-        let fewest = candidates.iter().map(|errors| misfits(errors)).min();
-        let best: Vec<_> = candidates.iter().filter(|errors| Some(misfits(errors)) == fewest).collect();
+        if tagged.is_empty()
+            && let Some(at) =
+                of_right_shape.iter().find_map(|errors| errors.iter().find(is_tag)?.instance_path().into())
+        {
+            let mut allowed = Allowed::default();
+            for error in of_right_shape.iter().flat_map(|errors| errors.iter().filter(is_tag)) {
+                if error.instance_path() == at {
+                    self.allowed(self.schema_around(error), &mut allowed, 0);
+                }
+            }
+            let value = self.document.value.pointer(at.as_str()).unwrap_or(&Value::Null);
+            return self.mismatch(at.as_str(), value, &allowed);
+        }
+        let misfits = |errors: &[&ValidationError<'_>]| errors.iter().filter(is_here).count();
+        let fewest = tagged.iter().map(|errors| misfits(errors)).min();
+        let best: Vec<_> = tagged.iter().filter(|errors| Some(misfits(errors)) == fewest).collect();
         match best.as_slice() {
             [] => {
                 let mut allowed = Allowed::default();
@@ -250,7 +265,7 @@ impl<'file> Explainer<'file> {
             [errors] => errors.iter().for_each(|error| self.error(error)),
             [first, ..] if fewest == Some(0) => first.iter().for_each(|error| self.error(error)),
             several => {
-                let unexpected = |errors: &[ValidationError<'_>]| -> BTreeSet<String> {
+                let unexpected = |errors: &[&ValidationError<'_>]| -> BTreeSet<String> {
                     let lists = errors.iter().filter(is_here).filter_map(|error| match error.kind() {
                         Kind::AdditionalProperties { unexpected } => Some(unexpected.clone()),
                         _ => None,
@@ -261,8 +276,7 @@ impl<'file> Explainer<'file> {
                 let known = self.properties(place);
                 if in_all.is_empty() {
                     let message = format!("expected exactly one of the keys {}", join(known.iter().copied(), "or"));
-                    let position = self.root.follow(at).node.key_position();
-                    self.findings.push(Finding::at(position, key_path(&self.root.follow(at).path), message, None));
+                    self.findings.push(self.at_key(at, message, None));
                 } else {
                     self.unknown_keys(at, in_all.iter().map(String::as_str), &known);
                 }
@@ -321,6 +335,24 @@ impl<'file> Explainer<'file> {
     }
 }
 
+/// The errors of each alternative, where alternatives inside of an alternative are alternatives as well: an optional
+/// value is `anyOf: [{$ref: …}, {type: "null"}]`, and what it refers to may be a `oneOf`.
+fn flatten<'error>(
+    at: &str,
+    context: &'error [Vec<ValidationError<'static>>],
+    branches: &mut Vec<Vec<&'error ValidationError<'static>>>,
+) {
+    for errors in context {
+        match errors.as_slice() {
+            [error] if error.instance_path().as_str() == at => match error.kind() {
+                Kind::AnyOf { context } | Kind::OneOfNotValid { context } => flatten(at, context, branches),
+                _ => branches.push(vec![error]),
+            },
+            errors => branches.push(errors.iter().collect()),
+        }
+    }
+}
+
 /// What may stand at a place.
 #[derive(Default)]
 struct Allowed<'schema> {
@@ -330,6 +362,15 @@ struct Allowed<'schema> {
 
 fn branches(place: &Value) -> impl Iterator<Item = &Value> {
     ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| place.get(key)?.as_array()).flatten()
+}
+
+/// What a message calls a value.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => quote(text),
+        Value::Number(_) | Value::Bool(_) => format!("`{value}`"),
+        Value::Null | Value::Array(_) | Value::Object(_) => "the value".to_owned(),
+    }
 }
 
 fn example(place: &Value) -> Option<String> {
@@ -383,13 +424,6 @@ fn join<'word>(words: impl IntoIterator<Item = &'word str>, last: &str) -> Strin
         }
         _ => words.concat(),
     }
-}
-
-fn pointer(path: &[Segment]) -> String {
-    path.iter().fold(String::new(), |text, segment| match segment {
-        Segment::Key(key) => format!("{text}/{}", escape(key)),
-        Segment::Index(index) => format!("{text}/{index}"),
-    })
 }
 
 fn escape(key: &str) -> String {

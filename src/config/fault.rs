@@ -94,6 +94,8 @@ pub(super) fn convert<R, T>(
         let mut problems: Vec<_> =
             faults.into_iter().map(|fault| located.problem(&fault.pointer, fault.message, fault.hint)).collect();
         problems.sort();
+        // Both sides of an entry may be wrong in the same way.
+        problems.dedup();
         problems
     })
 }

@@ -19,6 +19,8 @@ mod secret;
 mod state;
 mod suggest;
 mod tenants;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use state::state_text;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::config::{problem::Problem, secret};
 
 /// How many problems of one file are reported. Nobody reads more, and a hostile file could cause any number.
-const MAX_PROBLEMS: usize = 100;
+pub(crate) const MAX_PROBLEMS: usize = 100;
 /// How much of a line is kept for people, in characters.
 const MAX_EXCERPT: usize = 160;
 
@@ -94,7 +94,7 @@ pub(crate) fn key_path(path: &[Segment]) -> String {
     for segment in path {
         match segment {
             Segment::Index(index) => text.push_str(&format!("[{index}]")),
-            Segment::Key(key) if key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') => {
+            Segment::Key(key) if key.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_') => {
                 if !text.is_empty() {
                     text.push('.');
                 }
@@ -155,9 +155,11 @@ impl Text {
         self.hidden.extend(hidden);
     }
 
-    /// Keeps the whole text out of every excerpt if any line of it seems to hold a secret.
-    pub(crate) fn hide_secrets_of_broken_text(&mut self) {
-        self.is_hidden = self.content.lines().any(secret::is_in_line) || secret::find_in(&self.content);
+    /// A text that could not be read, so that nobody knows which key a line belongs to. If any line of it seems to hold a
+    /// secret, no excerpt shows anything.
+    pub(crate) fn broken(path: &str, content: &str) -> Self {
+        let is_hidden = content.lines().any(secret::is_in_line) || secret::find_in(content);
+        Self { is_hidden, ..Self::new(path, content) }
     }
 
     /// Where the text ends.
@@ -172,20 +174,14 @@ impl Text {
         Some(self.line(from.line).chars().skip(from.column.checked_sub(1)?).take(length).collect())
     }
 
-    /// Whether what begins at a place is a secret.
-    pub(crate) fn is_hidden(&self, position: Position) -> bool {
-        self.hidden.iter().any(|&(from, _)| from == position)
-    }
-
     /// The problems in the order of the text, each once.
     pub(crate) fn problems(&self, mut findings: Vec<Finding>) -> Vec<Problem> {
         findings.sort_by(|a, b| (a.position, &a.key, &a.message).cmp(&(b.position, &b.key, &b.message)));
         findings.dedup();
-        let more = findings.len().saturating_sub(MAX_PROBLEMS);
-        findings.truncate(MAX_PROBLEMS);
-        if more > 0 {
-            let hint = Some("correct these first".to_owned());
-            findings.push(Finding::whole(format!("{more} more problems are not shown"), hint));
+        if findings.len() > MAX_PROBLEMS {
+            findings.truncate(MAX_PROBLEMS);
+            findings
+                .push(Finding::whole("there are more problems than are shown", Some("correct these first".to_owned())));
         }
         findings.into_iter().map(|finding| self.problem(finding)).collect()
     }
@@ -210,15 +206,13 @@ impl Text {
             return String::new();
         }
         let mut line: Vec<char> = self.line(at.line).chars().collect();
-        for &(from, to) in &self.hidden {
-            if from.line < at.line && at.line <= to.line {
-                return String::new();
-            }
-            if from.line == at.line {
-                // What follows a secret in its line is not worth the care that cutting it out would take.
-                line.truncate(from.column.saturating_sub(1));
-                line.extend("(not shown)".chars());
-            }
+        if self.hidden.iter().any(|(from, to)| from.line < at.line && at.line <= to.line) {
+            return String::new();
+        }
+        if let Some((first, _)) = self.hidden.iter().filter(|(from, _)| from.line == at.line).min() {
+            // What follows a secret in its line is not worth the care that cutting it out would take.
+            line.truncate(first.column.saturating_sub(1));
+            line.extend("(not shown)".chars());
         }
         if line.len() <= MAX_EXCERPT {
             return line.into_iter().collect();

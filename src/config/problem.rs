@@ -37,7 +37,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.path, self.line, self.column, self.message)
+        write!(f, "{}:{}:{}: {}", escape(&self.path), self.line, self.column, escape(&self.message))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
         cluster::{ClusterConfig, Platform, ValuesSource, Version},
         digest::Digest,
         finding::Finding,
-        inventory::{ClusterInventory, Inventory},
+        inventory::{ClusterInventory, Inventory, ObjectMeta},
         name::Name,
         observed::{Observed, Unknown},
         pins::Pins,
@@ -267,34 +267,57 @@ fn read_inventories(files: &[InventoryFile], problems: &mut Vec<Problem>) -> BTr
     seen
 }
 
-/// Puts two inventories of one cluster together. What the later one knows counts; the older time counts, because it is
-/// the time up to which everything was seen.
+/// Puts two inventories of one cluster together: what either of them saw was seen. Of an object that both saw, the later
+/// one counts. The older time counts, because it is the time up to which everything was seen.
 fn merge(earlier: Inventory, later: Inventory) -> Inventory {
     let mut tenant_clusters = earlier.tenant_clusters;
-    tenant_clusters.extend(later.tenant_clusters);
+    for (tenant, later) in later.tenant_clusters {
+        let merged = match tenant_clusters.remove(&tenant) {
+            Some(earlier) => merge_cluster(earlier, later),
+            None => later,
+        };
+        tenant_clusters.insert(tenant, merged);
+    }
     Inventory {
         cluster: later.cluster.or(earlier.cluster),
         observed_at: earlier.observed_at.min(later.observed_at),
-        uid: known(earlier.uid, later.uid),
-        host: ClusterInventory {
-            ingresses: known(earlier.host.ingresses, later.host.ingresses),
-            gateways: known(earlier.host.gateways, later.host.gateways),
-            http_routes: known(earlier.host.http_routes, later.host.http_routes),
-            dns_config_maps: known(earlier.host.dns_config_maps, later.host.dns_config_maps),
-        },
-        tenants: known(earlier.tenants, later.tenants),
-        packages: known(earlier.packages, later.packages),
-        helm_releases: known(earlier.helm_releases, later.helm_releases),
+        uid: known(earlier.uid, later.uid, |_, later| later),
+        host: merge_cluster(earlier.host, later.host),
+        tenants: known(earlier.tenants, later.tenants, extended),
+        packages: known(earlier.packages, later.packages, extended),
+        helm_releases: known(earlier.helm_releases, later.helm_releases, |a, b| united(a, b, |release| &release.meta)),
         tenant_clusters,
         digest: Digest::of(format!("{}\n{}", earlier.digest, later.digest).as_bytes()),
     }
 }
 
-fn known<T>(earlier: Observed<T>, later: Observed<T>) -> Observed<T> {
-    match later {
-        Observed::Unknown(unknown) if unknown == Unknown::not_collected() => earlier,
-        later => later,
+fn merge_cluster(earlier: ClusterInventory, later: ClusterInventory) -> ClusterInventory {
+    ClusterInventory {
+        ingresses: known(earlier.ingresses, later.ingresses, |a, b| united(a, b, |ingress| &ingress.meta)),
+        gateways: known(earlier.gateways, later.gateways, |a, b| united(a, b, |gateway| &gateway.meta)),
+        http_routes: known(earlier.http_routes, later.http_routes, |a, b| united(a, b, |route| &route.meta)),
+        dns_config_maps: known(earlier.dns_config_maps, later.dns_config_maps, extended),
     }
+}
+
+/// A source that nobody looked at says nothing; every other answer of the later inventory counts.
+fn known<T>(earlier: Observed<T>, later: Observed<T>, both: impl FnOnce(T, T) -> T) -> Observed<T> {
+    match (earlier, later) {
+        (Observed::Present(earlier), Observed::Present(later)) => Observed::Present(both(earlier, later)),
+        (earlier, Observed::Unknown(unknown)) if unknown == Unknown::not_collected() => earlier,
+        (_, later) => later,
+    }
+}
+
+fn extended<K: Ord, V>(mut earlier: BTreeMap<K, V>, later: BTreeMap<K, V>) -> BTreeMap<K, V> {
+    earlier.extend(later);
+    earlier
+}
+
+fn united<T>(earlier: Vec<T>, later: Vec<T>, meta: impl Fn(&T) -> &ObjectMeta) -> Vec<T> {
+    let key = |object: &T| (meta(object).namespace.clone(), meta(object).name.clone());
+    let objects: BTreeMap<_, _> = earlier.into_iter().chain(later).map(|object| (key(&object), object)).collect();
+    objects.into_values().collect()
 }
 
 /// The inventory of somebody who did not look.

@@ -215,7 +215,9 @@ pub fn drift(target: &Repository, changes: &ChangeSet) -> Result<Vec<Drift>, Git
             last.entry(path).or_insert(commit);
         }
     }
-    let by_hand = last.into_iter().filter(|(_, commit)| !commit.by_bobbypin);
+    // Who adds a file, as `init` does, edits nothing.
+    let is_edit = |path: &RepoPath, commit: &PastCommit| commit.changes[path].before.is_some();
+    let by_hand = last.into_iter().filter(|(path, commit)| !commit.by_bobbypin && is_edit(path, commit));
     Ok(by_hand
         .map(|(path, commit)| Drift { path: path.clone(), commit: commit.id.clone(), author: commit.author.clone() })
         .collect())

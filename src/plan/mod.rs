@@ -13,13 +13,13 @@ use crate::{
     model::{
         cluster::ClusterConfig,
         digest::Digest,
-        finding::Finding,
+        finding::{Finding, Severity},
         hostname::Hostname,
         inventory::Inventory,
         layer::{Layer, TenantId},
         name::Name,
         observed::{Observed, Unknown},
-        pins::Pins,
+        pins::{PinName, Pins},
         state::{LayerState, State},
         tree::{Entry, RepoPath, Tree},
     },
@@ -118,6 +118,7 @@ struct Draft {
 impl Draft {
     /// A layer without hosts. A held layer changes nothing, its memory included; any other has nothing to remember.
     fn new(layer: Layer, decision: Decision) -> Self {
+        // A held layer changes nothing, its memory included.
         let memory = match decision {
             Decision::Hold { .. } => None,
             Decision::Deliver { .. } | Decision::Remove { .. } => Some(LayerState::default()),
@@ -140,12 +141,13 @@ pub fn plan(inputs: &Inputs<'_>) -> ClusterPlan {
         Some(refusal) if inputs.accept_removals == Some(&refusal.accept) => (self::drafts(inputs, true).0, None),
         Some(refusal) => (removal::refuse(drafts, &refusal), Some(refusal)),
     };
+    findings.extend(version_finding(inputs, &drafts));
     let mut state = State::default();
     let mut layers = Vec::with_capacity(drafts.len());
     for draft in drafts {
         findings.extend(draft.findings);
-        let before = || inputs.state.layers.get(&draft.layer).cloned().unwrap_or_default();
-        let memory = draft.memory.unwrap_or_else(before);
+        let remembered = || inputs.state.layers.get(&draft.layer).cloned().unwrap_or_default();
+        let memory = draft.memory.unwrap_or_else(remembered);
         if !memory.is_empty() {
             state.layers.insert(draft.layer.clone(), memory);
         }
@@ -156,6 +158,27 @@ pub fn plan(inputs: &Inputs<'_>) -> ClusterPlan {
     findings.sort();
     findings.dedup();
     ClusterPlan { name: inputs.config.name.clone(), folder: inputs.folder.clone(), layers, state, findings, refusal }
+}
+
+/// Images of one version under the platform's chart of another one.
+fn version_finding(inputs: &Inputs<'_>, drafts: &[Draft]) -> Option<Finding> {
+    let PlatformFacts::Cozystack(values) = inputs.platform else { return None };
+    let image = inputs.pins.get(PinName::Image)?;
+    let shipped = values.capabilities().ouroboros;
+    let uses_platform_chart = |draft: &Draft| match &draft.decision {
+        Decision::Deliver { release, .. } => release.form.uses_platform_chart(),
+        Decision::Remove { .. } | Decision::Hold { .. } => false,
+    };
+    (image.tag != shipped && drafts.iter().any(uses_platform_chart)).then(|| Finding {
+        severity: Severity::Warning,
+        rule: "PinOfAnotherVersion",
+        subject: format!("{}:{}", image.repository, image.tag),
+        message: format!(
+            "the platform's chart of ouroboros is {shipped}, and the pinned image is {}: the two were not made for each other",
+            image.tag
+        ),
+        fix: Some(format!("pin the image {}:{shipped}", image.repository)),
+    })
 }
 
 /// Decides about every layer by itself.

@@ -76,6 +76,17 @@ pub enum Form {
     },
 }
 
+impl Form {
+    /// Whether the chart is the one that the platform ships.
+    pub fn uses_platform_chart(&self) -> bool {
+        match self {
+            Self::Overlay { .. } | Self::Package { .. } | Self::Addon { .. } => true,
+            Self::RemoteHelmRelease(remote) => matches!(remote.chart, RemoteChart::Platform { .. }),
+            Self::OwnPackage { .. } | Self::HelmRelease { .. } => false,
+        }
+    }
+}
+
 /// A chart at one digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chart {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     dns::{claims, ouroboros, policy::Owner},
@@ -197,8 +197,9 @@ fn cozystack(
         Draft { findings, ..draft }
     };
 
-    let asks = Asks::of(context, &layer, config, &addons);
-    let reason = match (config.enabled, asks.proxy_protocol, asks.addon) {
+    let own = Own::of(context, &layer, &addons);
+    let accepts = config.proxy_protocol || own.proxy_protocol;
+    let reason = match (config.enabled, accepts, own.addon) {
         (Enabled::No, ..) => return with_findings(leaving::leave(context, layer, disabled())),
         (Enabled::Auto, false, false) => return with_findings(leaving::leave(context, layer, not_needed())),
         (Enabled::Yes, false, false) => {
@@ -238,7 +239,7 @@ fn cozystack(
         imports_overrides: addons.snippet_import() == SnippetImport::Works,
     };
     let draft = deliver(context, tenant, config, reason, &site, Vec::new(), |pinned, chart_values| match delivery {
-        TenantDelivery::Addon => Form::Addon { addons: addon_patch(config, pinned) },
+        TenantDelivery::Addon => Form::Addon { addons: addon_patch(config, pinned, own) },
         TenantDelivery::OwnFlux => Form::HelmRelease {
             namespace: COZY_NAMESPACE,
             chart: Chart::from(&pinned.chart),
@@ -272,21 +273,25 @@ fn cozystack(
     Draft { findings: all, ..draft }
 }
 
-/// What the tenant asks for, without what our own committed patch of its object says.
-struct Asks {
+/// What the tenant's object says by itself, without what our own committed patch of it says.
+///
+/// The patch writes only what the object did not say, so that what it says can be told from what the tenant says: a
+/// patch of ours never justifies itself.
+#[derive(Clone, Copy)]
+struct Own {
     proxy_protocol: bool,
     addon: bool,
 }
 
-impl Asks {
-    fn of(context: &Context<'_>, layer: &Layer, config: &TenantConfig, addons: &TenantAddons) -> Self {
+impl Own {
+    fn of(context: &Context<'_>, layer: &Layer, addons: &TenantAddons) -> Self {
         let patch = context.committed(layer, "addon/kubernetes.yaml");
         // A patch that was emptied a moment ago may still be in force.
         let is_ours =
-            |key: &str| patch.map_or_else(|| leaving::addon_lingers(context, layer), |text| text.contains(key));
+            |line: &str| patch.map_or_else(|| leaving::addon_lingers(context, layer), |text| text.contains(line));
         Self {
-            proxy_protocol: config.proxy_protocol || (addons.uses_proxy_protocol() && !is_ours("use-proxy-protocol")),
-            addon: addons.ouroboros_enabled() && !is_ours("ouroboros"),
+            proxy_protocol: addons.uses_proxy_protocol() && !is_ours("use-proxy-protocol:"),
+            addon: addons.ouroboros_enabled() && !is_ours("enabled: true"),
         }
     }
 }
@@ -317,8 +322,9 @@ fn owner_obstacle(
     owner::of_tenant(context, layer, COZY_NAMESPACE, &secrets, is_addon.then_some(&own), findings)
 }
 
-/// Our leaves of the tenant's object.
-fn addon_patch(config: &TenantConfig, pinned: &Pinned) -> Value {
+/// Our leaves of the tenant's object. What the object says by itself is not said again: off is off when the tenant says
+/// so.
+fn addon_patch(config: &TenantConfig, pinned: &Pinned, own: Own) -> Value {
     let values = ChartValues {
         engine: config.engine,
         mode: match config.engine {
@@ -331,13 +337,22 @@ fn addon_patch(config: &TenantConfig, pinned: &Pinned) -> Value {
         target: None,
         gateway_api: None,
     };
-    let mut addons = json!({"ouroboros": {"enabled": true, "valuesOverride": values.wrapped(pinned)}});
-    if config.proxy_protocol {
-        let mut nginx =
-            json!({"enable-real-ip": "true", "real-ip-header": "proxy_protocol", "use-proxy-protocol": "true"});
-        if !config.real_ip_cidrs.is_empty() {
-            nginx["proxy-real-ip-cidr"] = json!(config.real_ip_cidrs.join(","));
+    let mut addons = json!({"ouroboros": {"valuesOverride": values.wrapped(pinned)}});
+    if !own.addon {
+        addons["ouroboros"]["enabled"] = json!(true);
+    }
+    let mut nginx = Map::new();
+    if config.proxy_protocol && !own.proxy_protocol {
+        for (key, value) in
+            [("enable-real-ip", "true"), ("real-ip-header", "proxy_protocol"), ("use-proxy-protocol", "true")]
+        {
+            nginx.insert(key.to_owned(), json!(value));
         }
+    }
+    if config.proxy_protocol && !config.real_ip_cidrs.is_empty() {
+        nginx.insert("proxy-real-ip-cidr".to_owned(), json!(config.real_ip_cidrs.join(",")));
+    }
+    if !nginx.is_empty() {
         addons["ingressNginx"] = json!({"valuesOverride": {"ingress-nginx": {"controller": {"config": nginx}}}});
     }
     addons

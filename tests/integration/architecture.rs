@@ -16,7 +16,8 @@ fn modules_depend_only_inwards() {
     for (rank, module) in ORDER.iter().enumerate() {
         for (path, text) in sources(&src, module) {
             let mut uses = Uses::default();
-            uses.visit_file(&syn::parse_file(&text).expect("the crate compiles"));
+            let file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
+            uses.visit_file(&file);
             for used in uses.0 {
                 if ORDER[rank + 1..].contains(&used.as_str()) {
                     wrong.push(format!("{path}: `{module}` uses `{used}`"));
@@ -67,7 +68,7 @@ fn sources(src: &Path, module: &str) -> Vec<(String, String)> {
         if path.is_dir() {
             let entries = fs::read_dir(&path).expect("a readable folder");
             open.extend(entries.map(|entry| entry.expect("a readable entry").path()));
-        } else if path.is_file() {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && path.is_file() {
             let text = fs::read_to_string(&path).expect("a readable file");
             found.push((path.display().to_string(), text));
         }

@@ -3,6 +3,12 @@
 mod architecture;
 mod diff_patch;
 mod fixtures_read;
+mod git_history;
+mod git_property;
+mod git_publish;
+mod git_read;
+mod git_refusals;
+mod git_work_tree;
 mod manifest_references;
 mod manifest_set;
 mod manifest_validate;
@@ -14,3 +20,4 @@ mod plan_steps;
 mod plan_tenants;
 mod plan_world;
 mod platform_agreement;
+mod support;

@@ -157,3 +157,26 @@ fn commit_id(id: git2::Oid) -> CommitId {
 fn object_id(id: &CommitId) -> git2::Oid {
     git2::Oid::from_str(id.as_str()).expect("a commit id has 40 hex digits")
 }
+
+#[cfg(test)]
+mod tests {
+    use git2::ErrorClass;
+
+    use super::*;
+
+    #[test]
+    fn a_repository_of_another_user_is_explained_with_the_command_that_trusts_it() {
+        let source = git2::Error::new(ErrorCode::Owner, ErrorClass::Config, "prose");
+        let error = not_open(Path::new("/srv/fleet.git/"), source);
+        assert_eq!(error.to_string(), "the repository `/srv/fleet.git/` belongs to another user");
+        let command = "if you trust its owner: git config --global --add safe.directory '/srv/fleet.git'";
+        assert_eq!(error.hint().as_deref(), Some(command));
+    }
+
+    #[test]
+    fn an_opening_that_fails_for_no_known_reason_keeps_its_cause() {
+        let source = git2::Error::new(ErrorCode::GenericError, ErrorClass::Os, "prose");
+        let error = not_open(Path::new("/nowhere"), source);
+        assert!(matches!(error, GitError::Open { .. }), "{error:?}");
+    }
+}

@@ -64,12 +64,13 @@ impl Repository {
     pub fn publish(&self, prepared: &Prepared<'_>) -> Result<Published, PublishError> {
         let request = &prepared.request;
         self.expect_publishable(request)?;
+        self.expect_tip(request.branch, request.base)?;
+        self.write_objects(prepared)?;
+        // Locked as late as possible: a lock that a killed process leaves behind has to be removed by hand.
         let update = match self.checked_out(request.branch)? {
             true => Some(WorkTreeUpdate::lock(&self.inner, request.files)?),
             false => None,
         };
-        self.expect_tip(request.branch, request.base)?;
-        self.write_objects(prepared)?;
         self.replace_tip(prepared)?;
         let stale = update.map_or_else(Vec::new, WorkTreeUpdate::run);
         if !stale.is_empty() {

@@ -84,10 +84,9 @@ impl<'a> WorkTreeUpdate<'a> {
     /// Writes the files and the index, and gives the paths where that was not possible. They are what they were.
     pub(super) fn run(self) -> Vec<RepoPath> {
         let mut stale = BTreeSet::new();
-        // Removals come first and from the end, so that a folder is empty before it is looked at, and gone before a file
-        // takes its place.
+        // Removals come first, so that a folder is gone before a file takes its place, and the other way round.
         let (removals, writes): (Vec<_>, Vec<_>) = self.files.iter().partition(|file| file.change.new.is_none());
-        for file in removals.into_iter().rev().chain(writes) {
+        for file in removals.into_iter().chain(writes) {
             if let Err(error) = self.bring_up_to_date(file) {
                 warn!(%error, path = %file.change.path, "a file of the work tree was left as it was");
                 stale.insert(file.change.path.clone());
@@ -303,5 +302,31 @@ fn entry(path: &RepoPath, id: Oid, old_mode: Option<u32>, on_disk: Option<&Metad
         flags: 0,
         flags_extended: 0,
         path: path.as_str().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_after_the_check_is_kept_and_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = git2::Repository::init(folder.path()).unwrap();
+        let change = |path: &str| {
+            let path = RepoPath::parse(path).unwrap();
+            FileChange { path, old: None, new: Some(Arc::from(&b"ours"[..])) }
+        };
+        let files = [change("calm"), change("raced")];
+        let update = WorkTreeUpdate::lock(&repository, &files).unwrap();
+        assert!(matches!(WorkTreeUpdate::lock(&repository, &files), Err(PublishError::Locked { .. })));
+        fs::write(folder.path().join("raced"), "theirs").unwrap();
+        assert_eq!(update.run(), [files[1].path.clone()]);
+        let text = |path: &str| fs::read_to_string(folder.path().join(path)).unwrap();
+        assert_eq!((text("calm").as_str(), text("raced").as_str()), ("ours", "theirs"));
+        let status = |path: &str| repository.status_file(path.as_ref()).unwrap();
+        assert_eq!((status("calm"), status("raced")), (Status::INDEX_NEW, Status::INDEX_NEW | Status::WT_MODIFIED));
     }
 }
