@@ -61,6 +61,7 @@ pub(super) fn run(run: &Run<'_>, args: &DemoArgs) -> Result<Exit, Failure> {
         None => files::temporary_folder("bobbypin-demo-")?,
     };
     let bare = folder.join("platform.git");
+    files::create_folder(&bare)?;
     let repository = Repository::create_bare(&bare, BRANCH)?;
     let mut story = Story { run, folder, repository, inventory: inventory(run.now)?, step: 0 };
     story.tell()?;

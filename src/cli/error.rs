@@ -117,8 +117,14 @@ impl Failure {
                 Some("run again when the branch is quiet".to_owned())
             }
             Self::Init(error) => error.hint(),
+            Self::File(error) => error.hint(),
             _ => match self.decide_error()? {
-                DecideError::Load(LoadError::NoCluster) => Some("bobbypin init NAME".to_owned()),
+                DecideError::Load(LoadError::NoCluster) => Some(match self {
+                    Self::Reconcile(_) => {
+                        "commit and push the files of a cluster; to write them: bobbypin init NAME".to_owned()
+                    }
+                    _ => "bobbypin init NAME".to_owned(),
+                }),
                 DecideError::Load(LoadError::UnknownCluster { known, .. }) => {
                     Some(format!("the clusters are: {}", known.join(", ")))
                 }
@@ -134,7 +140,7 @@ impl Failure {
 fn of_decide(error: &DecideError) -> Exit {
     match error {
         DecideError::Load(_) => Exit::Configuration,
-        DecideError::Template(_) | DecideError::Manifests(_) => Exit::Manifest,
+        DecideError::Templates { .. } | DecideError::Template(_) | DecideError::Manifests(_) => Exit::Manifest,
         DecideError::Occupied(_) => Exit::Guard,
     }
 }

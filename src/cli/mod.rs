@@ -140,8 +140,15 @@ struct Run<'a> {
 ///
 /// `here` is the folder that relative paths start at, `now` the time of the run.
 pub fn run(words: impl IntoIterator<Item = OsString>, here: PathBuf, now: Timestamp) -> ExitCode {
-    let cli = match Cli::try_parse_from(words) {
+    let words: Vec<_> = words.into_iter().collect();
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && want_json(&words) => {
+            let text = error.render().to_string();
+            let failure = Failure::Usage(text.trim_start_matches("error: ").trim_end().to_owned());
+            Printer::new(true, false).result(&format!("{:#}", failure.json()));
+            return failure.exit().into();
+        }
         Err(error) => {
             // clap knows which of its messages are answers and which are complaints.
             drop(error.print());
@@ -152,7 +159,13 @@ pub fn run(words: impl IntoIterator<Item = OsString>, here: PathBuf, now: Timest
     let printer = Printer::new(cli.global.no_color, cli.global.quiet);
     let run = Run { global: &cli.global, printer: &printer, now, here };
     match in_threads(cli.global.jobs, || run.command(&cli.command)) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => match printer.lost() {
+            None => exit.into(),
+            Some(error) => {
+                printer.error(&format!("error: cannot write the result to standard output\n  because: {error}"));
+                exit.max(Exit::Configuration).into()
+            }
+        },
         Err(failure) => {
             if cli.command.wants_json() {
                 printer.result(&format!("{:#}", failure.json()));
@@ -207,6 +220,13 @@ impl Command {
             | Self::Man => false,
         }
     }
+}
+
+/// Whether words that could not be understood ask for JSON.
+fn want_json(words: &[OsString]) -> bool {
+    let is_one = |word: &OsString| word == "-ojson" || word == "-o=json" || word == "--output=json";
+    let is_two = |pair: &[OsString]| (pair[0] == "-o" || pair[0] == "--output") && pair[1] == "json";
+    words.iter().any(is_one) || words.windows(2).any(is_two)
 }
 
 /// Runs something with its own number of threads; without a number, with those that there are.

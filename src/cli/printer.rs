@@ -1,6 +1,9 @@
 //! The only place that prints.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, ErrorKind, IsTerminal, Write},
+    sync::OnceLock,
+};
 
 use anstyle::{AnsiColor, Style};
 
@@ -9,13 +12,15 @@ use anstyle::{AnsiColor, Style};
 pub(super) struct Printer {
     color: bool,
     quiet: bool,
+    /// Why a result did not arrive.
+    lost: OnceLock<io::Error>,
 }
 
 impl Printer {
     /// Colour is used on a terminal, unless the user or `NO_COLOR` says no.
     pub(super) fn new(no_color: bool, quiet: bool) -> Self {
         let allowed = !no_color && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-        Self { color: allowed && io::stdout().is_terminal(), quiet }
+        Self { color: allowed && io::stdout().is_terminal(), quiet, lost: OnceLock::new() }
     }
 
     /// Whether results may have colour.
@@ -23,14 +28,24 @@ impl Printer {
         self.color
     }
 
-    /// Prints a result. A reader that has gone away is no failure of ours.
+    /// Prints a result. A reader that has gone away is no failure of ours; see [`Printer::lost`] for all others.
     pub(super) fn result(&self, text: &str) {
         if text.is_empty() {
             return;
         }
         let mut stdout = io::stdout().lock();
         let end = if text.ends_with('\n') { "" } else { "\n" };
-        drop(write!(stdout, "{text}{end}").and_then(|()| stdout.flush()));
+        if let Err(error) = write!(stdout, "{text}{end}").and_then(|()| stdout.flush())
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            // The first reason is the one to tell.
+            drop(self.lost.set(error));
+        }
+    }
+
+    /// Why a result did not arrive, for example because the disk is full that standard output goes to.
+    pub(super) fn lost(&self) -> Option<&io::Error> {
+        self.lost.get()
     }
 
     /// Prints a remark for a person, unless it was asked for quiet.

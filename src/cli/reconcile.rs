@@ -136,7 +136,8 @@ fn show(run: &Run<'_>, decided: &Decided, drift: &[Drift]) {
 }
 
 fn end(end: &End, branch: &str, target: &Repository) -> String {
-    let place = format!("{branch} of {}", target.root().display());
+    // The components leave out the slash that libgit2 puts at the end.
+    let place = format!("{branch} of {}", target.root().components().as_path().display());
     match end {
         End::UpToDate => format!("✔ nothing to do: {place} holds what is wanted"),
         End::WouldCommit(_) => format!("► dry run: nothing was written to {place}"),

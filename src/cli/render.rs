@@ -35,7 +35,11 @@ pub(super) fn run(run: &Run<'_>, args: &RenderArgs) -> Result<Exit, Failure> {
                 None => files::remove(&path, root)?,
             }
         }
-        run.printer.remark(&format!("{} files written to {}", decided.changes.files.len(), root.display()));
+        run.printer.remark(&format!(
+            "{} files written to {}",
+            decided.changes.files.len(),
+            root.components().as_path().display()
+        ));
     } else if let Some(out) = &args.out {
         for (path, text) in texts(&decided) {
             files::write(&run.here.join(out).join(path), text.as_bytes())?;

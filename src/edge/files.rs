@@ -48,6 +48,16 @@ pub enum FileError {
     },
 }
 
+impl FileError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Exists { .. } => Some("name another place, or move it away".to_owned()),
+            Self::Read { .. } | Self::TooLarge { .. } | Self::Write { .. } => None,
+        }
+    }
+}
+
 /// Reads a file, or standard input for `-`, with the time at which it was last written (for standard input: `now`).
 pub fn read(path: &Path, now: Timestamp) -> Result<(Source, Timestamp), FileError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
@@ -94,6 +104,16 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 pub fn temporary_folder(prefix: &str) -> Result<PathBuf, FileError> {
     let folder = tempfile::Builder::new().prefix(prefix).tempdir();
     folder.map(tempfile::TempDir::keep).map_err(|source| FileError::Write { path: std::env::temp_dir(), source })
+}
+
+/// Makes a folder that must not be there yet, and those around it.
+pub fn create_folder(path: &Path) -> Result<(), FileError> {
+    let failed = |source| FileError::Write { path: path.to_owned(), source };
+    fs::create_dir_all(path.parent().unwrap_or(path)).map_err(failed)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(FileError::Exists { path: path.to_owned() }),
+        other => other.map_err(failed),
+    }
 }
 
 /// Removes a file, and every folder that this leaves empty up to `root`.

@@ -56,7 +56,15 @@ pub enum DecideError {
     /// The inputs are wrong.
     #[error("cannot read the configuration")]
     Load(#[from] LoadError),
-    /// Templates are wrong.
+    /// A cluster's own templates are of no use.
+    #[error("cannot use the templates in `{folder}`")]
+    Templates {
+        /// Where they are.
+        folder: RepoPath,
+        /// Why.
+        source: TemplateError,
+    },
+    /// A template failed.
     #[error("cannot render")]
     Template(#[from] TemplateError),
     /// Manifests are wrong.
@@ -71,8 +79,11 @@ pub enum DecideError {
 pub fn decide(tree: &Tree, request: &Request) -> Result<Decided, DecideError> {
     let clusters = load::clusters(tree, &request.clusters, &request.inventories, request.now)?;
     let plans: Vec<_> = clusters.par_iter().map(|cluster| plan_one(tree, cluster, request)).collect();
-    let templates: Vec<_> =
-        clusters.iter().map(|cluster| Templates::new(&cluster.templates)).collect::<Result<_, _>>()?;
+    let templates = |cluster: &Cluster| {
+        let folder = cluster.folder.join("templates");
+        Templates::new(&cluster.templates).map_err(|source| DecideError::Templates { folder, source })
+    };
+    let templates: Vec<_> = clusters.iter().map(templates).collect::<Result<_, _>>()?;
     let pairs: Vec<_> = plans.iter().zip(&templates).collect();
     let (manifests, rules) = render::render(&pairs)?;
     let manifests = manifests.validate(&rules).map_err(DecideError::Manifests)?;

@@ -56,7 +56,8 @@ pub fn files(
     branch: &str,
 ) -> Result<BTreeMap<RepoPath, String>, InitError> {
     let folder = RepoPath::parse(&format!("clusters/{name}")).expect("a name is a lawful part of a path");
-    let is_shared = tree.below(folder.as_str()).next().is_some();
+    let is_there = tree.entries.contains_key(folder.join("cluster.yaml").as_str());
+    let is_shared = !is_there && tree.below(folder.as_str()).next().is_some();
     let folder = if is_shared { folder.join("bobbypin") } else { folder };
     let fill = |template: &str| template.replace("NAME", name.as_str()).replace("BRANCH", branch);
     let mut files = BTreeMap::new();

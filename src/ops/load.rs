@@ -1,6 +1,6 @@
 //! Text to proof: every file of every selected cluster, with all problems at once.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -81,10 +81,11 @@ pub enum LoadError {
 
 /// Reads `bobbypin.yaml`; without it the defaults hold.
 pub fn repository(tree: &Tree) -> Result<RepositoryConfig, LoadError> {
-    tree.file("bobbypin.yaml").map_or_else(
-        || Ok(RepositoryConfig::default()),
-        |bytes| config::parse_repository(&source("bobbypin.yaml", bytes)).map_err(LoadError::Problems),
-    )
+    let read = || match file(tree, "bobbypin.yaml")? {
+        Some(source) => config::parse_repository(&source),
+        None => Ok(RepositoryConfig::default()),
+    };
+    read().map_err(LoadError::Problems)
 }
 
 /// Reads every selected cluster of a tree; an empty selection means all of them.
@@ -98,7 +99,8 @@ pub fn clusters(
 ) -> Result<Vec<Cluster>, LoadError> {
     let mut folders = folders(tree);
     if folders.is_empty() {
-        return Err(LoadError::NoCluster);
+        let links = links(tree);
+        return Err(if links.is_empty() { LoadError::NoCluster } else { LoadError::Problems(links) });
     }
     let known: Vec<_> = folders.keys().map(ToString::to_string).collect();
     let unknown: Vec<_> =
@@ -106,11 +108,16 @@ pub fn clusters(
     if !unknown.is_empty() {
         return Err(LoadError::UnknownCluster { unknown, known });
     }
+    let mut problems = twins(&folders);
+    let (mut seen, paths) = read_inventories(inventories, &mut problems);
+    for name in seen.keys().flatten().filter(|name| !folders.contains_key(*name)) {
+        let path = paths.get(name).map_or("", String::as_str);
+        let message = format!("this is the inventory of a cluster `{name}`, which the repository does not have");
+        problems.push(whole_file(path, &message, &format!("the clusters are: {}", known.join(", "))));
+    }
     if !selected.is_empty() {
         folders.retain(|name, _| selected.contains(name));
     }
-    let mut problems = Vec::new();
-    let mut seen = read_inventories(inventories, &mut problems);
     // A list that does not name its cluster can only be meant for the one that is asked about.
     let mut unnamed = seen.remove(&None);
     if unnamed.is_some() && folders.len() > 1 {
@@ -122,7 +129,7 @@ pub fn clusters(
         ));
     }
     let mut clusters = Vec::new();
-    for (name, folder) in folders {
+    for (name, folder) in folders.into_iter().filter_map(|(name, mut found)| Some((name, found.pop()?))) {
         let named = seen.remove(&Some(name.clone()));
         let inventory = match (named, unnamed.take()) {
             (Some(named), Some(unnamed)) => merge(named, unnamed),
@@ -142,35 +149,57 @@ pub fn clusters(
     }
 }
 
-/// The cluster folders: `clusters/<name>`, or `clusters/<name>/bobbypin` beside files of other programs.
-fn folders(tree: &Tree) -> BTreeMap<Name, RepoPath> {
-    let mut found = BTreeMap::new();
+/// The cluster folders: `clusters/<name>`, or `clusters/<name>/bobbypin` beside files of other programs. A cluster that
+/// has both is a problem: see [`twins`].
+fn folders(tree: &Tree) -> BTreeMap<Name, Vec<RepoPath>> {
+    let mut found: BTreeMap<Name, Vec<RepoPath>> = BTreeMap::new();
     for (path, _) in tree.below("clusters") {
         let Some(folder) = path.as_str().strip_suffix("/cluster.yaml") else { continue };
         let below = folder.strip_prefix("clusters/").unwrap_or_default();
         let name = below.strip_suffix("/bobbypin").unwrap_or(below);
         if let (Ok(name), Ok(folder), false) = (Name::parse(name), RepoPath::parse(folder), name.contains('/')) {
-            found.insert(name, folder);
+            found.entry(name).or_default().push(folder);
         }
     }
     found
 }
 
+/// What stands in the place of cluster folders. Nothing is followed that leads out of the tree.
+fn links(tree: &Tree) -> Vec<Problem> {
+    let links = tree.entries.iter().filter(|(path, entry)| {
+        let is_cluster = path.as_str() == "clusters" || path.below("clusters").is_some_and(|name| !name.contains('/'));
+        is_cluster && !matches!(entry, Entry::File(_))
+    });
+    links.map(|(path, _)| not_a_file(path.as_str(), "an ordinary folder")).collect()
+}
+
+/// The clusters that are described twice. Neither description is better than the other one.
+fn twins(folders: &BTreeMap<Name, Vec<RepoPath>>) -> Vec<Problem> {
+    let twins = folders.iter().filter_map(|(name, found)| match found.as_slice() {
+        [first, second, ..] => Some(whole_file(
+            first.join("cluster.yaml").as_str(),
+            &format!("the cluster `{name}` is described a second time in `{second}/cluster.yaml`"),
+            "remove one of the two folders",
+        )),
+        _ => None,
+    });
+    twins.collect()
+}
+
 fn cluster(tree: &Tree, name: &Name, folder: RepoPath, inventory: Inventory) -> Result<Cluster, Vec<Problem>> {
     let mut problems = Vec::new();
-    let config = file(tree, &folder, "cluster.yaml")
+    let config = required(tree, folder.join("cluster.yaml").as_str())
         .and_then(|source| config::parse_cluster(&source, name))
         .map_err(|found| problems.extend(found))
         .ok();
-    let optional = |file: &str| {
-        let path = folder.join(file);
-        tree.file(path.as_str()).map(|bytes| source(path.as_str(), bytes))
-    };
-    let pins = optional("pins.yaml").map_or_else(|| Ok(Pins::default()), |source| config::parse_pins(&source, name));
-    let state =
-        optional("state.yaml").map_or_else(|| Ok(State::default()), |source| config::parse_state(&source, name));
-    let pins = pins.map_err(|found| problems.extend(found)).ok();
-    let state = state.map_err(|found| problems.extend(found)).ok();
+    let pins = file(tree, folder.join("pins.yaml").as_str())
+        .and_then(|found| found.map_or_else(|| Ok(Pins::default()), |source| config::parse_pins(&source, name)))
+        .map_err(|found| problems.extend(found))
+        .ok();
+    let state = file(tree, folder.join("state.yaml").as_str())
+        .and_then(|found| found.map_or_else(|| Ok(State::default()), |source| config::parse_state(&source, name)))
+        .map_err(|found| problems.extend(found))
+        .ok();
     let templates = templates(tree, &folder, &mut problems);
     let platform = config
         .as_ref()
@@ -196,8 +225,8 @@ fn platform(
     };
     match values {
         ValuesSource::File(file_name) => {
-            let source = file(tree, folder, file_name)?;
-            facts(version, parse_platform(&source)?, &source.path)
+            let source = required(tree, folder.join(file_name).as_str())?;
+            facts(version, parse_platform(&source)?, &source.path, folder)
         }
         ValuesSource::Live => match &inventory.packages {
             Observed::Unknown(unknown) => Ok((PlatformFacts::Unknown(unknown.clone()), Vec::new())),
@@ -207,7 +236,7 @@ fn platform(
                 Some(spec) => {
                     let path = format!("Package/{PLATFORM}");
                     let file = platform_of_package(spec).map_err(|message| vec![whole_file(&path, &message, "")])?;
-                    facts(version, file, &path)
+                    facts(version, file, &path, folder)
                 }
             },
         },
@@ -218,11 +247,22 @@ fn no_platform() -> Unknown {
     Unknown { reason: "NotFound".to_owned(), message: format!("the cluster has no Package/{PLATFORM}") }
 }
 
-fn facts(version: Version, file: PlatformFile, path: &str) -> Result<(PlatformFacts, Vec<Finding>), Vec<Problem>> {
-    let problem = |problem: &PlatformProblem| Problem {
-        key: problem.key().to_owned(),
-        hint: problem.hint(),
-        ..whole_file(path, &problem.to_string(), "")
+fn facts(
+    version: Version,
+    file: PlatformFile,
+    path: &str,
+    folder: &RepoPath,
+) -> Result<(PlatformFacts, Vec<Finding>), Vec<Problem>> {
+    let problem = |problem: &PlatformProblem| match problem {
+        PlatformProblem::UnsupportedVersion(_) => Problem {
+            key: "spec.platform.version".to_owned(),
+            ..whole_file(folder.join("cluster.yaml").as_str(), &problem.to_string(), "")
+        },
+        _ => Problem {
+            key: problem.key().to_owned(),
+            hint: problem.hint(),
+            ..whole_file(path, &problem.to_string(), "")
+        },
     };
     let (values, findings) = PlatformValues::new(version, file.variant.as_deref(), file.values)
         .map_err(|problems| problems.iter().map(problem).collect::<Vec<_>>())?;
@@ -247,13 +287,19 @@ fn templates(tree: &Tree, folder: &RepoPath, problems: &mut Vec<Problem>) -> BTr
     templates
 }
 
-/// Reads every inventory file; what several of them say about one cluster is put together.
-fn read_inventories(files: &[InventoryFile], problems: &mut Vec<Problem>) -> BTreeMap<Option<Name>, Inventory> {
+/// Reads every inventory file; what several of them say about one cluster is put together. Gives the last file of every
+/// cluster too.
+fn read_inventories(
+    files: &[InventoryFile],
+    problems: &mut Vec<Problem>,
+) -> (BTreeMap<Option<Name>, Inventory>, BTreeMap<Name, String>) {
     let mut seen: BTreeMap<Option<Name>, Inventory> = BTreeMap::new();
+    let mut paths = BTreeMap::new();
     for file in files {
         match parse_inventory(&file.source, file.read_at) {
             Ok(inventories) => {
                 for inventory in inventories {
+                    paths.extend(inventory.cluster.clone().map(|name| (name, file.source.path.clone())));
                     let merged = match seen.remove(&inventory.cluster) {
                         Some(earlier) => merge(earlier, inventory),
                         None => inventory,
@@ -264,7 +310,7 @@ fn read_inventories(files: &[InventoryFile], problems: &mut Vec<Problem>) -> BTr
             Err(found) => problems.extend(found),
         }
     }
-    seen
+    (seen, paths)
 }
 
 /// Puts two inventories of one cluster together: what either of them saw was seen. Of an object that both saw, the later
@@ -343,19 +389,22 @@ fn nothing_seen(now: Timestamp) -> Inventory {
     }
 }
 
-fn file(tree: &Tree, folder: &RepoPath, name: &str) -> Result<Source, Vec<Problem>> {
-    let path = folder.join(name);
-    match tree.entries.get(path.as_str()) {
-        Some(Entry::File(bytes)) => Ok(source(path.as_str(), bytes)),
-        Some(Entry::Symlink | Entry::Submodule) => {
-            Err(vec![whole_file(path.as_str(), "this must be an ordinary file", "")])
-        }
-        None => Err(vec![whole_file(path.as_str(), "there is no such file", "")]),
+/// A file that may be absent. A link in its place is not taken for absence.
+fn file(tree: &Tree, path: &str) -> Result<Option<Source>, Vec<Problem>> {
+    match tree.entries.get(path) {
+        Some(Entry::File(bytes)) => Ok(Some(Source { path: path.to_owned(), bytes: bytes.clone() })),
+        Some(Entry::Symlink | Entry::Submodule) => Err(vec![not_a_file(path, "an ordinary file")]),
+        None => Ok(None),
     }
 }
 
-fn source(path: &str, bytes: &Arc<[u8]>) -> Source {
-    Source { path: path.to_owned(), bytes: bytes.clone() }
+/// A file that must be there.
+fn required(tree: &Tree, path: &str) -> Result<Source, Vec<Problem>> {
+    file(tree, path)?.ok_or_else(|| vec![whole_file(path, "there is no such file", "")])
+}
+
+fn not_a_file(path: &str, wanted: &str) -> Problem {
+    whole_file(path, &format!("this must be {wanted}; links and submodules are not followed"), "")
 }
 
 fn whole_file(path: &str, message: &str, hint: &str) -> Problem {

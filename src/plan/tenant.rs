@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     dns::{claims, ouroboros, policy::Owner},
@@ -197,6 +197,12 @@ fn cozystack(
         Draft { findings, ..draft }
     };
 
+    if delivery != TenantDelivery::Addon
+        && config.enabled != Enabled::No
+        && let Some(draft) = leaving::addon_first(context, &layer)
+    {
+        return with_findings(draft);
+    }
     let own = Own::of(context, &layer, &addons);
     let accepts = config.proxy_protocol || own.proxy_protocol;
     let reason = match (config.enabled, accepts, own.addon) {
@@ -208,12 +214,6 @@ fn cozystack(
         (_, true, _) => Reason::new("ProxyProtocolOn", "the tenant's ingress controller accepts PROXY headers"),
         (_, false, true) => Reason::new("AddonEnabled", "the tenant's own object has the add-on ouroboros on"),
     };
-    // Before any obstacle: most of them are what our own patch of the object does.
-    if delivery != TenantDelivery::Addon
-        && let Some(draft) = leaving::addon_first(context, &layer, config.engine)
-    {
-        return with_findings(draft);
-    }
     if let Some(obstacle) = owner_obstacle(context, &layer, tenant, delivery, config, &addons, &mut findings) {
         return Draft { findings, ..Draft::new(layer, obstacle) };
     }
@@ -275,8 +275,7 @@ fn cozystack(
 
 /// What the tenant's object says by itself, without what our own committed patch of it says.
 ///
-/// The patch writes only what the object did not say, so that what it says can be told from what the tenant says: a
-/// patch of ours never justifies itself.
+/// A patch of ours never justifies itself: what it says does not count as the tenant's word.
 #[derive(Clone, Copy)]
 struct Own {
     proxy_protocol: bool,
@@ -322,8 +321,8 @@ fn owner_obstacle(
     owner::of_tenant(context, layer, COZY_NAMESPACE, &secrets, is_addon.then_some(&own), findings)
 }
 
-/// Our leaves of the tenant's object. What the object says by itself is not said again: off is off when the tenant says
-/// so.
+/// Our leaves of the tenant's object. That the add-on is on is not said again where the object says it by itself: off is
+/// off when the tenant says so.
 fn addon_patch(config: &TenantConfig, pinned: &Pinned, own: Own) -> Value {
     let values = ChartValues {
         engine: config.engine,
@@ -341,18 +340,12 @@ fn addon_patch(config: &TenantConfig, pinned: &Pinned, own: Own) -> Value {
     if !own.addon {
         addons["ouroboros"]["enabled"] = json!(true);
     }
-    let mut nginx = Map::new();
-    if config.proxy_protocol && !own.proxy_protocol {
-        for (key, value) in
-            [("enable-real-ip", "true"), ("real-ip-header", "proxy_protocol"), ("use-proxy-protocol", "true")]
-        {
-            nginx.insert(key.to_owned(), json!(value));
+    if config.proxy_protocol {
+        let mut nginx =
+            json!({"enable-real-ip": "true", "real-ip-header": "proxy_protocol", "use-proxy-protocol": "true"});
+        if !config.real_ip_cidrs.is_empty() {
+            nginx["proxy-real-ip-cidr"] = json!(config.real_ip_cidrs.join(","));
         }
-    }
-    if config.proxy_protocol && !config.real_ip_cidrs.is_empty() {
-        nginx.insert("proxy-real-ip-cidr".to_owned(), json!(config.real_ip_cidrs.join(",")));
-    }
-    if !nginx.is_empty() {
         addons["ingressNginx"] = json!({"valuesOverride": {"ingress-nginx": {"controller": {"config": nginx}}}});
     }
     addons

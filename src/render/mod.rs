@@ -22,6 +22,8 @@ mod dialect;
 pub mod engine;
 mod layer;
 pub mod templates;
+#[cfg(test)]
+mod tests;
 
 /// The templates of one cluster: the embedded ones, some of them replaced by the cluster's own.
 #[derive(Debug)]

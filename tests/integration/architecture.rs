@@ -1,7 +1,7 @@
-//! The dependency direction between modules, as a test.
+//! The dependency direction between modules, and who may touch the world, as tests.
 #![expect(clippy::disallowed_methods, reason = "this test reads the source tree")]
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use syn::visit::{self, Visit};
 
@@ -9,16 +9,39 @@ use syn::visit::{self, Visit};
 const ORDER: &[&str] =
     &["model", "config", "manifest", "dns", "platform", "plan", "render", "diff", "edge", "ops", "cli"];
 
+/// What reaches out of the program, and the only modules that may name it. clippy fences single functions; this fences
+/// whole crates and modules, in the bodies of macros too. What stands below `#[cfg(test)]` is free.
+const WORLD: &[(&str, &[&str])] = &[
+    ("anstream", &["cli"]),
+    ("clap", &["cli"]),
+    ("git2", &["edge"]),
+    ("jiff::Timestamp::now", &[]),
+    ("jiff::Zoned::now", &[]),
+    ("std::env", &["edge"]),
+    ("std::fs", &["edge"]),
+    ("std::io::stderr", &["cli"]),
+    ("std::io::stdin", &["edge"]),
+    ("std::io::stdout", &["cli"]),
+    ("std::net", &[]),
+    ("std::os", &["edge"]),
+    ("std::process", &["cli"]),
+    ("std::thread", &["edge"]),
+    ("std::time", &["edge"]),
+    ("tempfile", &["edge"]),
+    ("tracing", &["edge", "ops"]),
+    ("tracing_subscriber", &["cli"]),
+];
+
+/// Parts of these that only compute.
+const PURE: &[&str] =
+    &["git2::ObjectType", "git2::Oid", "std::net::IpAddr", "std::net::Ipv4Addr", "std::net::Ipv6Addr"];
+
 #[test]
 fn modules_depend_only_inwards() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut wrong = Vec::new();
     for (rank, module) in ORDER.iter().enumerate() {
-        for (path, text) in sources(&src, module) {
-            let mut uses = Uses::default();
-            let file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
-            uses.visit_file(&file);
-            for used in uses.0 {
+        for (path, text) in sources(&root().join("src"), module) {
+            for used in Paths::of(&text, true).used_modules() {
                 if ORDER[rank + 1..].contains(&used.as_str()) {
                     wrong.push(format!("{path}: `{module}` uses `{used}`"));
                 }
@@ -28,37 +51,183 @@ fn modules_depend_only_inwards() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// The first segment after every `crate::`, in `use` trees and in paths.
-#[derive(Default)]
-struct Uses(Vec<String>);
-
-impl<'ast> Visit<'ast> for Uses {
-    fn visit_use_path(&mut self, path: &'ast syn::UsePath) {
-        if path.ident == "crate" {
-            self.heads(&path.tree);
+#[test]
+fn the_world_is_touched_only_at_the_edge() {
+    let mut wrong = Vec::new();
+    for module in ORDER {
+        for (path, text) in sources(&root().join("src"), module) {
+            // A module of tests in a file of its own is declared elsewhere as one.
+            if path.ends_with("/tests.rs") || path.contains("/tests/") {
+                continue;
+            }
+            let mut paths = Paths::of(&text, false);
+            paths.0.retain(|used| !PURE.iter().any(|pure| is_within(used, pure)));
+            for (name, allowed) in WORLD.iter().filter(|(_, allowed)| !allowed.contains(module)) {
+                if paths.0.iter().any(|used| is_within(used, name)) {
+                    wrong.push(format!("{path}: `{name}` is for {allowed:?}"));
+                }
+            }
         }
-        visit::visit_use_path(self, path);
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_code_map_lists_every_module_in_order() {
+    let text = fs::read_to_string(root().join("src/lib.rs")).expect("a readable file");
+    assert_eq!(declared(&text), ORDER);
+    let found: BTreeSet<_> = entries(&root().join("src")).collect();
+    let expected = ORDER.iter().copied().chain(["lib.rs", "main.rs"]).map(str::to_owned);
+    assert_eq!(found, expected.collect());
+}
+
+#[test]
+fn every_file_of_tests_is_a_module_of_them() {
+    let folder = root().join("tests/integration");
+    let text = fs::read_to_string(folder.join("main.rs")).expect("a readable file");
+    let found: BTreeSet<_> = entries(&folder).map(|name| name.trim_end_matches(".rs").to_owned()).collect();
+    let declared = declared(&text).into_iter().chain(["main".to_owned()]);
+    assert_eq!(found, declared.collect());
+}
+
+#[test]
+fn a_path_is_found_wherever_it_can_be_written() {
+    let text = "
+        use crate::{edge::git, ops};
+        use std::{fs::{self, File}, io};
+        use super::cli as outermost;
+        fn f() -> crate::render::Templates { log!(\"{}\", std::env::var(\"x\"), crate::plan::plan) }
+        #[cfg(test)] mod tests { use tempfile::tempdir; }
+    ";
+    let paths = Paths::of(text, false);
+    assert_eq!(
+        paths.0.iter().map(String::as_str).collect::<Vec<_>>(),
+        [
+            "crate::edge::git",
+            "crate::ops",
+            "std::fs",
+            "std::fs::File",
+            "std::io",
+            "super::cli",
+            "log",
+            "std::env::var",
+            "crate::plan::plan",
+            "crate::render::Templates",
+        ]
+        .into_iter()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect::<Vec<_>>()
+    );
+    assert_eq!(paths.used_modules().collect::<Vec<_>>(), ["edge", "ops", "plan", "render", "cli"]);
+    assert!(Paths::of(text, true).0.contains("tempfile::tempdir"));
+}
+
+/// Every path with more than one part, as written, and every name that is imported or called as a macro.
+struct Paths(BTreeSet<String>);
+
+impl Paths {
+    fn of(text: &str, tests_too: bool) -> Self {
+        let mut collect = Collect { paths: BTreeSet::new(), tests_too };
+        collect.visit_file(&syn::parse_file(text).expect("the crate compiles"));
+        Self(collect.paths)
     }
 
-    fn visit_path(&mut self, path: &'ast syn::Path) {
-        let mut segments = path.segments.iter().map(|segment| segment.ident.to_string());
-        if segments.next().as_deref() == Some("crate") {
-            self.0.extend(segments.next());
-        }
-        visit::visit_path(self, path);
+    /// The modules of the crate that are named: what follows `crate`, or `super` as often as it is written.
+    fn used_modules(&self) -> impl Iterator<Item = String> {
+        self.0.iter().filter_map(|path| {
+            let mut parts = path.split("::").peekable();
+            let is_of_crate = matches!(parts.peek(), Some(&("crate" | "super")));
+            parts.find(|part| !matches!(*part, "crate" | "super")).filter(|_| is_of_crate).map(str::to_owned)
+        })
     }
 }
 
-impl Uses {
-    fn heads(&mut self, tree: &syn::UseTree) {
-        match tree {
-            syn::UseTree::Path(path) => self.0.push(path.ident.to_string()),
-            syn::UseTree::Name(name) => self.0.push(name.ident.to_string()),
-            syn::UseTree::Rename(rename) => self.0.push(rename.ident.to_string()),
-            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.heads(tree)),
-            syn::UseTree::Glob(_) => (),
+struct Collect {
+    paths: BTreeSet<String>,
+    tests_too: bool,
+}
+
+impl<'ast> Visit<'ast> for Collect {
+    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+        let is_test = module.attrs.iter().any(|attribute| {
+            attribute.path().is_ident("cfg")
+                && attribute.parse_args::<syn::Ident>().is_ok_and(|argument| argument == "test")
+        });
+        if self.tests_too || !is_test {
+            visit::visit_item_mod(self, module);
         }
     }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.tree("", &item.tree);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let parts: Vec<_> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        if parts.len() > 1 {
+            self.paths.insert(parts.join("::"));
+        }
+        visit::visit_path(self, path);
+    }
+
+    /// The body of a macro is not parsed; its paths are found by how they look.
+    fn visit_macro(&mut self, call: &'ast syn::Macro) {
+        let body = call.tokens.to_string().replace(" :: ", "::").replace(":: ", "::").replace(" ::", "::");
+        let is_of_path = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':');
+        let written = body.split(|c| !is_of_path(c)).map(|path| path.trim_matches(':'));
+        self.paths.extend(written.filter(|path| path.contains("::")).map(str::to_owned));
+        if let Some(name) = call.path.get_ident() {
+            self.paths.insert(name.to_string());
+        }
+        visit::visit_macro(self, call);
+    }
+}
+
+impl Collect {
+    fn tree(&mut self, above: &str, tree: &syn::UseTree) {
+        let below = |name: &syn::Ident| match (above, name.to_string().as_str()) {
+            ("", name) => name.to_owned(),
+            (above, "self") => above.to_owned(),
+            (above, name) => format!("{above}::{name}"),
+        };
+        match tree {
+            syn::UseTree::Path(path) => self.tree(&below(&path.ident), &path.tree),
+            syn::UseTree::Name(name) => {
+                self.paths.insert(below(&name.ident));
+            }
+            syn::UseTree::Rename(rename) => {
+                self.paths.insert(below(&rename.ident));
+            }
+            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.tree(above, tree)),
+            syn::UseTree::Glob(_) => {
+                self.paths.insert(above.to_owned());
+            }
+        }
+    }
+}
+
+fn is_within(path: &str, name: &str) -> bool {
+    path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// The modules that a file declares, in its order.
+fn declared(text: &str) -> Vec<String> {
+    let file = syn::parse_file(text).expect("the crate compiles");
+    let modules = file.items.into_iter().filter_map(|item| match item {
+        syn::Item::Mod(module) => Some(module.ident.to_string()),
+        _ => None,
+    });
+    modules.collect()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(folder).expect("a readable folder");
+    entries.map(|entry| entry.expect("a readable entry").file_name().into_string().expect("names here are UTF-8"))
 }
 
 fn sources(src: &Path, module: &str) -> Vec<(String, String)> {

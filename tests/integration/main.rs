@@ -1,7 +1,10 @@
 //! One binary for all tests that use the crate from outside.
 
 mod architecture;
+mod cli_bad_input;
+mod cli_commands;
 mod diff_patch;
+mod docs;
 mod fixtures_read;
 mod git_history;
 mod git_property;
@@ -9,6 +12,7 @@ mod git_publish;
 mod git_read;
 mod git_refusals;
 mod git_work_tree;
+mod golden;
 mod manifest_references;
 mod manifest_set;
 mod manifest_validate;
@@ -20,4 +24,6 @@ mod plan_steps;
 mod plan_tenants;
 mod plan_world;
 mod platform_agreement;
+mod readme;
 mod support;
+mod templates;

@@ -164,9 +164,8 @@ fn the_side_of_the_ingress_controller_is_written_only_when_the_entry_says_so() {
         (json!({}), proxied(), &[][..]),
         (json!({"proxyProtocol": true}), plain(), &["enable-real-ip", "real-ip-header", "use-proxy-protocol"][..]),
         (cidrs.clone(), plain(), &["enable-real-ip", "proxy-real-ip-cidr", "real-ip-header", "use-proxy-protocol"][..]),
-        // What the tenant says by itself is not said again.
-        (json!({"proxyProtocol": true}), proxied(), &[][..]),
-        (cidrs, proxied(), &["proxy-real-ip-cidr"][..]),
+        // The entry's word counts whatever the object says by itself.
+        (cidrs, proxied(), &["enable-real-ip", "proxy-real-ip-cidr", "real-ip-header", "use-proxy-protocol"][..]),
     ] {
         let committed = world("v1.6.2", entry.clone(), addons).commit();
         let patch = committed.committed(&format!("{TENANT}/addon/kubernetes.yaml")).expect("it is delivered");

@@ -310,6 +310,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::model::name::Name;
 
     #[test]
     fn what_is_written_after_the_check_is_kept_and_reported() {
@@ -317,7 +318,7 @@ mod tests {
         let repository = git2::Repository::init(folder.path()).unwrap();
         let change = |path: &str| {
             let path = RepoPath::parse(path).unwrap();
-            FileChange { path, old: None, new: Some(Arc::from(&b"ours"[..])) }
+            FileChange::plain(path, Name::parse("edge").unwrap(), None, Some(Arc::from(&b"ours"[..])))
         };
         let files = [change("calm"), change("raced")];
         let update = WorkTreeUpdate::lock(&repository, &files).unwrap();

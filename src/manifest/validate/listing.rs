@@ -79,9 +79,8 @@ fn check_reached(
             Some(folder) => (folder, parent(folder)),
             None => (path.as_str(), folder),
         };
-        // The list of a folder that stands in the repository is not among the manifests, and stays as it is.
-        let mut nearest = ancestors(above).take_while(|folder| !listed.contains_key(folder));
-        if nearest.any(|folder| rules.existing_paths.contains(folder)) {
+        // A folder that is otherwise left as it is has its list in Git.
+        if ancestors(folder).any(|folder| rules.existing_paths.contains(folder)) {
             continue;
         }
         let list = ancestors(above).find_map(|folder| Some((folder, listed.get(folder)?)));

@@ -1,3 +1,4 @@
 //! What several tests need.
 
+pub(crate) mod cli;
 pub(crate) mod git;

@@ -1,0 +1,121 @@
+//! The pure steps, and the whole decision.
+
+use std::hint::black_box;
+
+use bobbypin::{
+    config::{self, inventory::parse_inventory, problem::Source},
+    diff,
+    manifest::{Manifests, Validated},
+    model::{
+        name::Name,
+        tree::{Entry, Tree},
+    },
+    ops::{
+        decide::{Decided, decide},
+        load,
+    },
+    plan::{self, Decision, Inputs},
+    render::{self, Templates},
+};
+use criterion::Criterion;
+use jiff::Timestamp;
+
+use crate::fleet::Fleet;
+
+pub(crate) fn benches(criterion: &mut Criterion) {
+    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
+    one_thread.install(|| {
+        parse(criterion);
+        for (name, fleet, layers) in
+            [("2000 hosts", Fleet::of_hosts(2000), 1), ("50 tenants", Fleet::of_tenants(50), 51)]
+        {
+            pipeline(criterion, name, &fleet, layers);
+        }
+        one_host_more(criterion);
+    });
+}
+
+fn parse(criterion: &mut Criterion) {
+    let fleet = Fleet::of_hosts(2000);
+    let name = Name::parse("fleet").expect("a literal that parses");
+    let (path, text) = &fleet.settings[0];
+    let cluster = Source { path: (*path).to_owned(), bytes: text.as_bytes().into() };
+    let mut group = criterion.benchmark_group("parse");
+    group.bench_function("cluster.yaml, 20 delegations", |bencher| {
+        bencher.iter(|| config::parse_cluster(black_box(&cluster), &name).expect("lawful settings"));
+    });
+    for (what, source) in
+        [("inventory of 2000 hosts, JSON", fleet.json()), ("inventory of 2000 hosts, YAML", fleet.yaml())]
+    {
+        group.bench_function(what, |bencher| {
+            bencher.iter(|| parse_inventory(black_box(&source), Timestamp::UNIX_EPOCH).expect("a lawful inventory"));
+        });
+    }
+    group.finish();
+}
+
+fn pipeline(criterion: &mut Criterion, name: &str, fleet: &Fleet, layers: usize) {
+    let (tree, request) = (fleet.tree(), fleet.request());
+    let decided = decide(&tree, &request).expect("a lawful cluster");
+    let delivered = decided.plans[0].layers.iter().filter(|layer| matches!(layer.decision, Decision::Deliver { .. }));
+    assert_eq!(delivered.count(), layers, "every layer is served: {:#?}", decided.plans[0].layers[0].decision);
+    let committed = with_manifests(&tree, &decided);
+
+    let mut group = criterion.benchmark_group(name);
+    group.bench_function("plan, render, validate", |bencher| {
+        let clusters = load::clusters(&tree, &[], &request.inventories, request.now).expect("a lawful cluster");
+        bencher.iter(|| plan_render_validate(black_box(&clusters[0]), &tree));
+    });
+    group.bench_function("diff without a difference", |bencher| {
+        bencher.iter(|| diff::diff(black_box(&committed), &decided.manifests).expect("nothing is in the way"));
+    });
+    group.bench_function("load, decide, diff: first run", |bencher| {
+        bencher.iter(|| decide(black_box(&tree), &request).expect("a lawful cluster"));
+    });
+    group.bench_function("load, decide, diff: nothing to do", |bencher| {
+        bencher.iter(|| {
+            let decided = decide(black_box(&committed), &request).expect("a lawful cluster");
+            assert!(decided.changes.is_empty());
+        });
+    });
+    group.finish();
+}
+
+fn one_host_more(criterion: &mut Criterion) {
+    let mut fleet = Fleet::of_hosts(1900);
+    let tree = fleet.tree();
+    let committed = with_manifests(&tree, &decide(&tree, &fleet.request()).expect("a lawful cluster"));
+    fleet.add_host();
+    let request = fleet.request();
+    criterion.bench_function("1900 hosts/load, decide, diff: one host more", |bencher| {
+        bencher.iter(|| {
+            let decided = decide(black_box(&committed), &request).expect("a lawful cluster");
+            assert_eq!(decided.changes.files.len(), 1);
+        });
+    });
+}
+
+fn plan_render_validate(cluster: &load::Cluster, tree: &Tree) -> Manifests<Validated> {
+    let plan = plan::plan(&Inputs {
+        folder: &cluster.folder,
+        config: &cluster.config,
+        platform: &cluster.platform,
+        inventory: &cluster.inventory,
+        pins: &cluster.pins,
+        state: &cluster.state,
+        tree,
+        accept_removals: None,
+    });
+    let templates = Templates::new(&cluster.templates).expect("the embedded templates");
+    let (manifests, rules) = render::render(&[(&plan, &templates)]).expect("the embedded templates");
+    manifests.validate(&rules).expect("lawful manifests")
+}
+
+/// The tree after the commit.
+fn with_manifests(tree: &Tree, decided: &Decided) -> Tree {
+    let mut tree = tree.clone();
+    for (path, file) in decided.manifests.clusters().iter().flat_map(|cluster| &cluster.files) {
+        tree.entries.insert(path.clone(), Entry::File(file.text.as_bytes().into()));
+    }
+    tree
+}
