@@ -12,7 +12,6 @@ use serde_json::Value;
 use crate::{
     dns::snippet,
     model::{
-        cluster::Engine,
         finding::{Finding, Severity},
         inventory::ClusterInventory,
         layer::Layer,
@@ -39,13 +38,10 @@ pub(super) fn leave(context: &Context<'_>, layer: Layer, mut reason: Reason) -> 
     draft
 }
 
-/// The first step of a change away from the add-on, which comes before anything is asked of the tenant's object.
-pub(super) fn addon_first(context: &Context<'_>, layer: &Layer, engine: Engine) -> Option<Draft> {
-    let mut wanted = BTreeSet::from(TwoStep::ALL);
-    wanted.remove(&TwoStep::Addon);
-    if let Engine::Ouroboros(_) = engine {
-        wanted.remove(&TwoStep::TenantRecords);
-    }
+/// The first steps of a change away from the add-on, which come before anything is asked of the tenant's object: what it
+/// says may still be what our patch says. The records go too, because their proxy does.
+pub(super) fn addon_first(context: &Context<'_>, layer: &Layer) -> Option<Draft> {
+    let wanted = BTreeSet::from([TwoStep::Overlay, TwoStep::HostRecords]);
     context.committed(layer, TwoStep::Addon.file())?;
     let (withdraw, leaving) = pending(context, layer, &wanted);
     if withdraw.is_empty() {
@@ -60,10 +56,8 @@ pub(super) fn addon_first(context: &Context<'_>, layer: &Layer, engine: Engine) 
 
 /// Whether a patch of ours that was emptied may still be in force in the tenant's object.
 pub(super) fn addon_lingers(context: &Context<'_>, layer: &Layer) -> bool {
-    let is_emptied =
-        context.committed(layer, TwoStep::Addon.file()).is_some_and(|text| TwoStep::Addon.is_emptied(text));
-    let since = context.memory(layer).and_then(|memory| memory.leaving);
-    is_emptied && !since.is_some_and(|since| records::is_confirmed(context, since))
+    let committed = context.committed(layer, TwoStep::Addon.file());
+    committed.is_some_and(|text| TwoStep::Addon.is_emptied(text)) && !is_off(context, layer)
 }
 
 fn delivery_changed() -> Reason {

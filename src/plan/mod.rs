@@ -118,6 +118,7 @@ struct Draft {
 impl Draft {
     /// A layer without hosts. A held layer changes nothing, its memory included; any other has nothing to remember.
     fn new(layer: Layer, decision: Decision) -> Self {
+        // A held layer changes nothing, its memory included.
         let memory = match decision {
             Decision::Hold { .. } => None,
             Decision::Deliver { .. } | Decision::Remove { .. } => Some(LayerState::default()),
@@ -145,8 +146,8 @@ pub fn plan(inputs: &Inputs<'_>) -> ClusterPlan {
     let mut layers = Vec::with_capacity(drafts.len());
     for draft in drafts {
         findings.extend(draft.findings);
-        let before = || inputs.state.layers.get(&draft.layer).cloned().unwrap_or_default();
-        let memory = draft.memory.unwrap_or_else(before);
+        let remembered = || inputs.state.layers.get(&draft.layer).cloned().unwrap_or_default();
+        let memory = draft.memory.unwrap_or_else(remembered);
         if !memory.is_empty() {
             state.layers.insert(draft.layer.clone(), memory);
         }

@@ -197,6 +197,12 @@ fn cozystack(
         Draft { findings, ..draft }
     };
 
+    if delivery != TenantDelivery::Addon
+        && config.enabled != Enabled::No
+        && let Some(draft) = leaving::addon_first(context, &layer)
+    {
+        return with_findings(draft);
+    }
     let own = Own::of(context, &layer, &addons);
     let accepts = config.proxy_protocol || own.proxy_protocol;
     let reason = match (config.enabled, accepts, own.addon) {
@@ -208,12 +214,6 @@ fn cozystack(
         (_, true, _) => Reason::new("ProxyProtocolOn", "the tenant's ingress controller accepts PROXY headers"),
         (_, false, true) => Reason::new("AddonEnabled", "the tenant's own object has the add-on ouroboros on"),
     };
-    // Before any obstacle: most of them are what our own patch of the object does.
-    if delivery != TenantDelivery::Addon
-        && let Some(draft) = leaving::addon_first(context, &layer, config.engine)
-    {
-        return with_findings(draft);
-    }
     if let Some(obstacle) = owner_obstacle(context, &layer, tenant, delivery, config, &addons, &mut findings) {
         return Draft { findings, ..Draft::new(layer, obstacle) };
     }
@@ -287,7 +287,7 @@ impl Own {
         let patch = context.committed(layer, "addon/kubernetes.yaml");
         // A patch that was emptied a moment ago may still be in force.
         let is_ours =
-            |key: &str| patch.map_or_else(|| leaving::addon_lingers(context, layer), |text| text.contains(key));
+            |line: &str| patch.map_or_else(|| leaving::addon_lingers(context, layer), |text| text.contains(line));
         Self {
             proxy_protocol: addons.uses_proxy_protocol() && !is_ours("use-proxy-protocol:"),
             addon: addons.ouroboros_enabled() && !is_ours("enabled: true"),

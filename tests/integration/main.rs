@@ -24,6 +24,7 @@ mod manifest_set;
 mod manifest_validate;
 mod manifest_yaml;
 mod plan_host;
+mod plan_properties;
 mod plan_records;
 mod plan_steps;
 mod plan_tenants;

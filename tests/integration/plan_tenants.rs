@@ -159,15 +159,15 @@ fn another_release_into_the_tenant_is_named_and_never_joined() {
 
 #[test]
 fn the_side_of_the_ingress_controller_is_written_only_when_the_entry_says_so() {
-    for (entry, keys) in [
-        (json!({}), &[][..]),
-        (json!({"proxyProtocol": true}), &["enable-real-ip", "real-ip-header", "use-proxy-protocol"][..]),
-        (
-            json!({"proxyProtocol": true, "realIpCidrs": ["192.0.2.0/24", "198.51.100.0/24"]}),
-            &["enable-real-ip", "proxy-real-ip-cidr", "real-ip-header", "use-proxy-protocol"][..],
-        ),
+    let cidrs = json!({"proxyProtocol": true, "realIpCidrs": ["192.0.2.0/24", "198.51.100.0/24"]});
+    for (entry, addons, keys) in [
+        (json!({}), proxied(), &[][..]),
+        (json!({"proxyProtocol": true}), plain(), &["enable-real-ip", "real-ip-header", "use-proxy-protocol"][..]),
+        (cidrs.clone(), plain(), &["enable-real-ip", "proxy-real-ip-cidr", "real-ip-header", "use-proxy-protocol"][..]),
+        // The entry's word counts whatever the object says by itself.
+        (cidrs, proxied(), &["enable-real-ip", "proxy-real-ip-cidr", "real-ip-header", "use-proxy-protocol"][..]),
     ] {
-        let committed = world("v1.6.2", entry.clone(), proxied()).commit();
+        let committed = world("v1.6.2", entry.clone(), addons).commit();
         let patch = committed.committed(&format!("{TENANT}/addon/kubernetes.yaml")).expect("it is delivered");
         let known = ["enable-real-ip", "proxy-real-ip-cidr", "real-ip-header", "use-proxy-protocol"];
         let found: Vec<_> = known.into_iter().filter(|key| patch.contains(key)).collect();
