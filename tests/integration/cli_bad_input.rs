@@ -126,10 +126,10 @@ fn a_key_that_occurs_twice_is_refused() {
     assert_told!(refused(&edited(CLUSTER, "  tenants:", "  platform: {}\n  tenants:"), 2), @"
     exit 2
     ── stderr
-    error: the key `platform` occurs twice; the first is in line 11
-      --> clusters/edge/cluster.yaml:15:3 (spec.platform)
+    error: the key `platform` occurs twice; the first is in line 14
+      --> clusters/edge/cluster.yaml:18:3 (spec.platform)
        |
-    15 |   platform: {}
+    18 |   platform: {}
        |   ^
        = help: keep one of the two
 
@@ -188,16 +188,16 @@ fn all_problems_of_all_files_come_in_one_report() {
     exit 2
     ── stderr
     error: `statik` is not one of ouroboros, static
-      --> clusters/edge/cluster.yaml:20:15 (spec.tenants.overrides[0].engine)
+      --> clusters/edge/cluster.yaml:24:15 (spec.tenants.overrides[0].engine)
        |
-    20 |       engine: statik
+    24 |       engine: statik
        |               ^
        = help: did you mean `static`?
 
     error: unknown key `hostname`
-      --> clusters/edge/cluster.yaml:26:3 (spec.hostname)
+      --> clusters/edge/cluster.yaml:34:3 (spec.hostname)
        |
-    26 |   hostname:
+    34 |   hostname:
        |   ^
        = help: did you mean `hostnames`?
 
@@ -238,9 +238,9 @@ fn a_version_that_nobody_knows_is_planned_with_a_warning_and_an_old_or_senseless
     exit 2
     ── stderr
     error: `latest` is not a released version such as `v1.6.2`
-      --> clusters/edge/cluster.yaml:13:14 (spec.platform.version)
+      --> clusters/edge/cluster.yaml:16:14 (spec.platform.version)
        |
-    13 |     version: latest
+    16 |     version: latest
        |              ^
 
     1 problem in 1 file

@@ -250,12 +250,16 @@ pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Copies a folder with everything in it.
+/// Copies a folder with everything in it that a person wrote.
 pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a new folder");
     for entry in fs::read_dir(from).expect("a readable folder") {
         let path = entry.expect("a readable entry").path();
-        let target = to.join(path.file_name().expect("it has a name"));
+        let name = path.file_name().expect("it has a name");
+        if name == "manifests" || name == "state.yaml" {
+            continue;
+        }
+        let target = to.join(name);
         if path.is_dir() {
             copy(&path, &target);
         } else {
