@@ -18,6 +18,7 @@ use crate::{
     edge::{
         files,
         git::{NewCommit, PublishError, Repository, Wanted},
+        signals::Interruptions,
     },
     model::{
         inventory::{ClusterInventory, IngressObject, Inventory},
@@ -63,7 +64,8 @@ pub(super) fn run(run: &Run<'_>, args: &DemoArgs) -> Result<Exit, Failure> {
     let bare = folder.join("platform.git");
     files::create_folder(&bare)?;
     let repository = Repository::create_bare(&bare, BRANCH)?;
-    let mut story = Story { run, folder, repository, inventory: inventory(run.now)?, step: 0 };
+    let mut story =
+        Story { run, folder, repository, inventory: inventory(run.now)?, interruptions: run.interruptions()?, step: 0 };
     story.tell()?;
     run.printer.result(&format!(
         "\nThe bare repository is {}; look at it with\n  git -C {} log --stat",
@@ -86,6 +88,7 @@ struct Story<'a> {
     folder: PathBuf,
     repository: Repository,
     inventory: Inventory,
+    interruptions: Interruptions,
     step: usize,
 }
 
@@ -180,11 +183,18 @@ impl Story<'_> {
     }
 
     fn reconcile(&self, file: &InventoryFile, show: bool) -> Result<Outcome, Failure> {
-        let outcome = reconcile(&self.repository, BRANCH, &self.request(file), &Mode::Commit, &mut |decided, _| {
-            if show {
-                self.say(&print::human(&decided.changes, self.style()));
-            }
-        })?;
+        let outcome = reconcile(
+            &self.repository,
+            BRANCH,
+            &self.request(file),
+            &Mode::Commit,
+            &self.interruptions,
+            &mut |decided, _| {
+                if show {
+                    self.say(&print::human(&decided.changes, self.style()));
+                }
+            },
+        )?;
         let mut text = String::new();
         for layer in outcome.decided.plans.iter().flat_map(|plan| &plan.layers) {
             if let crate::plan::Decision::Hold { reason, .. } = &layer.decision {

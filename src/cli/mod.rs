@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     cli::{error::Failure, exit::Exit, printer::Printer},
-    edge::files,
+    edge::{files, signals::Interruptions},
     model::{digest::Digest, name::Name},
     ops::{decide::Request, load::InventoryFile},
 };
@@ -178,6 +178,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>, here: PathBuf, now: Timest
 }
 
 impl Run<'_> {
+    /// From here on a signal waits while a branch is swapped.
+    fn interruptions(&self) -> Result<Interruptions, Failure> {
+        Interruptions::new().map_err(|error| Failure::Usage(format!("cannot wait for signals: {error}")))
+    }
+
     fn command(&self, command: &Command) -> Result<Exit, Failure> {
         match command {
             Command::Init(args) => init::run(self, args),

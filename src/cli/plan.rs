@@ -66,7 +66,9 @@ pub(super) fn human(plans: &[ClusterPlan], printer: &Printer) -> String {
         for layer in &plan.layers {
             let reason = layer.decision.reason();
             let (color, way) = match &layer.decision {
-                Decision::Deliver { release, .. } => (AnsiColor::Green, format!(" by {}", release.delivery())),
+                Decision::Deliver { release, .. } => {
+                    (AnsiColor::Green, format!(" by {}", release.delivery(&layer.layer)))
+                }
                 Decision::Remove { .. } => (AnsiColor::Yellow, String::new()),
                 Decision::Hold { .. } => (AnsiColor::Red, String::new()),
             };

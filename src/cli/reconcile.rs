@@ -63,7 +63,8 @@ pub(super) fn run(run: &Run<'_>, args: &ReconcileArgs) -> Result<Exit, Failure> 
     };
     let (target, branch) = target(run, args)?;
     let is_human = args.output == Output::Human;
-    let outcome = reconcile(&target, &branch, &request, &mode, &mut |decided, drift| {
+    let interruptions = run.interruptions()?;
+    let outcome = reconcile(&target, &branch, &request, &mode, &interruptions, &mut |decided, drift| {
         if is_human {
             show(run, decided, drift);
         }

@@ -7,7 +7,10 @@ use tracing::{info, warn};
 
 use crate::{
     diff::{self, ChangeSet},
-    edge::git::{GitError, NewCommit, PastCommit, PublishError, Published, Repository, Wanted, flips},
+    edge::{
+        git::{GitError, LOOP_WINDOW, NewCommit, PastCommit, PublishError, Published, Repository, Wanted, flips},
+        signals::Interruptions,
+    },
     model::{
         repository::Author,
         tree::{CommitId, RepoPath},
@@ -20,9 +23,6 @@ use crate::{
 
 /// How often everything is computed anew because somebody else was faster.
 const TRIES: usize = 5;
-
-/// How far back a loop is looked for, in commits.
-const LOOP_WINDOW: usize = 5;
 
 /// How far back the author of a generated file is looked for, in commits.
 const DRIFT_WINDOW: usize = 50;
@@ -129,6 +129,7 @@ pub fn reconcile(
     branch: &str,
     request: &Request,
     mode: &Mode,
+    interruptions: &Interruptions,
     shown: &mut dyn FnMut(&Decided, &[Drift]),
 ) -> Result<Outcome, ReconcileError> {
     let read = |source| ReconcileError::Read { branch: branch.to_owned(), source };
@@ -160,7 +161,7 @@ pub fn reconcile(
             author: &settings.author,
             at: request.now,
         };
-        match write(target, commit, mode) {
+        match write(target, commit, mode, interruptions) {
             Ok(end) => return Ok(Outcome { decided, drift, end }),
             Err(PublishError::Moved { found, .. }) => {
                 info!(attempt, found = found.as_ref().map(CommitId::as_str), "the branch moved; computing again");
@@ -171,12 +172,17 @@ pub fn reconcile(
     Err(ReconcileError::MovedTooOften { branch: branch.to_owned() })
 }
 
-fn write(target: &Repository, commit: NewCommit<'_>, mode: &Mode) -> Result<End, PublishError> {
+fn write(
+    target: &Repository,
+    commit: NewCommit<'_>,
+    mode: &Mode,
+    interruptions: &Interruptions,
+) -> Result<End, PublishError> {
     let prepared = target.prepare(commit)?;
     if let Mode::DryRun = mode {
         return Ok(End::WouldCommit(prepared.commit));
     }
-    let published = target.publish(&prepared)?;
+    let published = interruptions.hold_back(|| target.publish(&prepared))?;
     if !published.stale.is_empty() {
         let paths: Vec<_> = published.stale.iter().map(RepoPath::as_str).collect();
         warn!(?paths, "the work tree was not brought up to date; `git status` shows these files");

@@ -10,7 +10,7 @@ use crate::{
         layer::Layer,
         tree::{CommitId, RepoPath},
     },
-    plan::{ClusterPlan, Decision, LayerPlan, Refusal, decision::HoldCause, release::Release},
+    plan::{ClusterPlan, Decision, LayerPlan, Refusal, decision::HoldCause},
 };
 
 /// The plan of a run, ready to be printed.
@@ -107,7 +107,7 @@ fn layer<'a>(plan: &ClusterPlan, layer: &'a LayerPlan, files: &'a [RepoPath]) ->
             Decision::Deliver { .. } | Decision::Remove { .. } => None,
         },
         engine: release.map(|release| json!(release.engine)),
-        delivery: release.map(Release::delivery),
+        delivery: release.map(|release| release.delivery(&layer.layer)),
         hosts: layer.hosts.iter().map(|(host, owner)| json!({"host": host, "owner": owner})).collect(),
         files: files.iter().filter(|path| path.below(folder.as_str()).is_some()).map(RepoPath::as_str).collect(),
     }

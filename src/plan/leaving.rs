@@ -21,8 +21,8 @@ use crate::{
     plan::{
         Context, Draft,
         decision::{Decision, Reason},
-        records,
-        release::{Form, PLATFORM_PACKAGE, Release, TwoStep},
+        owner, records,
+        release::{Form, HELM_RELEASE_FILES, PLATFORM_PACKAGE, Release, TwoStep},
     },
 };
 
@@ -82,6 +82,18 @@ fn still_named(context: &Context<'_>, layer: &Layer, withdraw: &BTreeSet<TwoStep
 
 /// A layer that is wanted, while something of an earlier release may still be on its way out.
 pub(super) fn deliver(context: &Context<'_>, layer: Layer, reason: Reason, release: Release) -> Draft {
+    let declared = release.form.helm_release_file(&layer);
+    // A release that changes hands is uninstalled by the one before it is installed by the other.
+    let is_former = |file: &str| Some(file) != declared && context.committed(&layer, file).is_some();
+    if HELM_RELEASE_FILES.into_iter().any(is_former) {
+        return leave(context, layer, delivery_changed());
+    }
+    if declared != Some(HELM_RELEASE_FILES[0])
+        && let Some(live) = owner::ours(context, &layer)
+    {
+        let message = format!("{live} of the former delivery still lives; the new way follows when it was seen gone");
+        return Draft::new(layer, Decision::hold(Reason::new("FormerReleaseLives", message)));
+    }
     let mut wanted = release.two_step(&layer);
     if let Form::Package { .. } = release.form {
         // The whole Package takes the place of our leaves in it: it is the same object.

@@ -1,7 +1,7 @@
 //! Decides, layer by layer, what must stand in Git; pure, and it never fails.
 //!
 //! Read [`decision`] for what can come out, [`host`] and [`tenant`] for the rules, [`removal`] for what keeps a wrong
-//! inventory from emptying a cluster.
+//! inventory from emptying a cluster, [`leaving`] for what goes in two commits, [`owner`] for who else delivers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -128,7 +128,9 @@ impl Draft {
 
     /// Remembers since when hosts that keep their record were not seen.
     fn keep(&mut self, tombstones: BTreeMap<Hostname, Timestamp>) {
-        self.memory.get_or_insert_default().tombstones = tombstones;
+        if let Some(memory) = &mut self.memory {
+            memory.tombstones = tombstones;
+        }
     }
 }
 

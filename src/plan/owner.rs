@@ -12,6 +12,7 @@ use crate::{
         decision::{Decision, Reason},
         release::{COZY_NAMESPACE, OWN_PACKAGE, PLATFORM_PACKAGE},
     },
+    platform::tenant::release_name,
 };
 
 /// The label by which the operator of cozystack marks what it makes from a `Package`.
@@ -119,6 +120,23 @@ fn looked_for<'a>(context: &Context<'a>, place: &str, findings: &mut Vec<Finding
             None
         }
     }
+}
+
+/// A live release of ours for a layer, by its name for people.
+pub(super) fn ours(context: &Context<'_>, layer: &Layer) -> Option<String> {
+    let releases = context.inputs.inventory.helm_releases.present()?;
+    let is_of_layer = |release: &&HelmReleaseObject| match layer {
+        Layer::Host => release.kubeconfig_secret.is_none(),
+        Layer::Tenant(tenant) => {
+            let names = [format!("{}-ouroboros", release_name(tenant)), format!("{}-ouroboros", tenant.name)];
+            release.kubeconfig_secret.is_some()
+                && *release.meta.namespace == *tenant.namespace.as_str()
+                && names.iter().any(|name| **name == *release.meta.name)
+        }
+    };
+    let found =
+        releases.iter().filter(is_of_layer).find(|release| is_ours(release) && release.release_name == "ouroboros")?;
+    Some(format!("HelmRelease/{}/{}", found.meta.namespace, found.meta.name))
 }
 
 fn is_ours(release: &HelmReleaseObject) -> bool {

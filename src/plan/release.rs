@@ -76,7 +76,19 @@ pub enum Form {
     },
 }
 
+/// The files, below a layer's folder, that declare a `HelmRelease` of ours: on the host, and in the tenant's own cluster.
+pub const HELM_RELEASE_FILES: [&str; 2] = ["helm-release.yaml", "cluster/helm-release.yaml"];
+
 impl Form {
+    /// The file that declares the `HelmRelease`, when the form has one.
+    pub fn helm_release_file(&self, layer: &Layer) -> Option<&'static str> {
+        match (self, layer) {
+            (Self::HelmRelease { .. }, Layer::Tenant(_)) => Some(HELM_RELEASE_FILES[1]),
+            (Self::HelmRelease { .. }, Layer::Host) | (Self::RemoteHelmRelease(_), _) => Some(HELM_RELEASE_FILES[0]),
+            (Self::Overlay { .. } | Self::Package { .. } | Self::OwnPackage { .. } | Self::Addon { .. }, _) => None,
+        }
+    }
+
     /// Whether the chart is the one that the platform ships.
     pub fn uses_platform_chart(&self) -> bool {
         match self {
@@ -190,14 +202,15 @@ impl TwoStep {
 }
 
 impl Release {
-    /// The word for how it is delivered, as `cluster.yaml` has it.
-    pub fn delivery(&self) -> &'static str {
-        match &self.form {
-            Form::Overlay { .. } => "overlay",
-            Form::Package { .. } | Form::OwnPackage { .. } => "package",
-            Form::HelmRelease { .. } => "helmRelease",
-            Form::RemoteHelmRelease(_) => "remoteHelmRelease",
-            Form::Addon { .. } => "addon",
+    /// The word for how it is delivered to a layer, as `cluster.yaml` has it.
+    pub fn delivery(&self, layer: &Layer) -> &'static str {
+        match (&self.form, layer) {
+            (Form::Overlay { .. }, _) => "overlay",
+            (Form::Package { .. } | Form::OwnPackage { .. }, _) => "package",
+            (Form::HelmRelease { .. }, Layer::Host) => "helmRelease",
+            (Form::HelmRelease { .. }, Layer::Tenant(_)) => "ownFlux",
+            (Form::RemoteHelmRelease(_), _) => "remoteHelmRelease",
+            (Form::Addon { .. }, _) => "addon",
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::plan_world::{
-    FOLDER, TENANT, TENANT_COREFILE, World, cluster, config_map, package, present, proxied, unknown,
+    FOLDER, TENANT, TENANT_COREFILE, World, cluster, config_map, helm_release, package, present, proxied, unknown,
 };
 
 const KEY: &str = "bobbypin.override";
@@ -164,4 +164,29 @@ fn the_whole_package_takes_the_place_of_the_overlay_and_back() {
     let back = whole.with("/host/delivery", json!("auto")).platform("/bundles", Value::Null).commit();
     assert_eq!(back.files("host"), ["kustomization.yaml", "overlay.yaml"]);
     assert!(back.decided().changes.is_empty());
+}
+
+#[test]
+fn a_release_that_changes_hands_is_gone_before_the_other_one_comes() {
+    let ours = || {
+        let labels = json!({"app.kubernetes.io/managed-by": "bobbypin"});
+        let kube_config = json!({"secretRef": {"name": "kubernetes-shop-admin-kubeconfig"}});
+        helm_release("tenant-acme", "kubernetes-shop-ouroboros", "cozy-ouroboros", labels, kube_config)
+    };
+    let remote = World::cozystack("v1.6.2")
+        .tenant(json!({"delivery": "remoteHelmRelease"}), proxied(), &["a.example.net"])
+        .commit()
+        .later(60)
+        .seen("/helmReleases", present(json!([ours()])));
+    assert_eq!(remote.tenant_line(), "Deliver ProxyProtocolOn remoteHelmRelease");
+    for delivery in ["addon", "ownFlux"] {
+        let dropped = remote.clone().with("/tenants/overrides/0/delivery", json!(delivery));
+        assert_eq!(dropped.tenant_line(), "Remove DeliveryChanged");
+        let dropped = dropped.commit();
+        assert_eq!(dropped.files(TENANT), [""; 0]);
+        // Flux has not yet uninstalled it.
+        assert_eq!(dropped.tenant_line(), "Hold FormerReleaseLives Settings");
+        let gone = dropped.later(5).seen("/helmReleases", present(json!([])));
+        assert_eq!(gone.tenant_line(), format!("Deliver ProxyProtocolOn {delivery}"));
+    }
 }

@@ -237,7 +237,7 @@ fn describe(layer: &LayerPlan) -> String {
     let mut words = vec![decision.word().to_owned(), decision.reason().code.to_owned()];
     let withdrawn = match decision {
         Decision::Deliver { release, withdraw, .. } => {
-            words.push(release.delivery().to_owned());
+            words.push(release.delivery(&layer.layer).to_owned());
             withdraw.clone()
         }
         Decision::Remove { withdraw, .. } => withdraw.clone(),
