@@ -8,5 +8,6 @@ mod manifest_references;
 mod manifest_set;
 mod manifest_validate;
 mod manifest_yaml;
+mod memory;
 mod platform_agreement;
 mod templates;
