@@ -1,7 +1,7 @@
 //! Decisions in, files out.
 //!
 //! A template only shapes; what it is given was decided in [`crate::plan`]. [`templates`] has one struct for every
-//! template, [`engine`] runs them, and [`layer`] says which files a release has.
+//! template, [`engine`] runs them, and `layer` says which files a release has.
 
 use std::collections::BTreeMap;
 

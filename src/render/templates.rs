@@ -1,6 +1,6 @@
 //! The templates and what each of them is given.
 //!
-//! One struct for every template: its fields are the template's variables, and [`Template::meaning`] says what the
+//! One struct for every template: its fields are the template's variables, and `Template::meaning` says what the
 //! document must turn out to say, whatever the template does with them.
 
 use serde::Serialize;

@@ -36,7 +36,7 @@ impl Fleet {
             writeln!(cluster, "    - {{namespaces: [web-{space}], suffixes: [web-{space}.example.net]}}")
                 .expect("writing to a String does not fail");
         }
-        let ingresses = (0..count).map(|n| ingress(&format!("web-{}", n / 100), "nginx", n, "example.net")).collect();
+        let ingresses = (0..count).map(web).collect();
         let settings = vec![("clusters/fleet/cluster.yaml", cluster), ("clusters/fleet/pins.yaml", pins())];
         Self { settings, inventory: json!({"host": seen(ingresses), "tenantClusters": []}) }.named()
     }
@@ -122,7 +122,7 @@ impl Fleet {
     /// One host more.
     pub(crate) fn add_host(&mut self) {
         let items = self.inventory["host"]["ingresses"]["items"].as_array_mut().expect("a list of Ingresses");
-        items.push(ingress("web-0", "nginx", 0, "added.web-0.example.net"));
+        items.push(web(items.len()));
     }
 }
 
@@ -148,14 +148,16 @@ fn present(items: Vec<Value>) -> Value {
     json!({"state": "Present", "items": items})
 }
 
+/// The Ingress of one host of a generic cluster.
+fn web(number: usize) -> Value {
+    let namespace = format!("web-{}", number / 100);
+    ingress(&namespace, "nginx", number, &format!("{namespace}.example.net"))
+}
+
 /// An Ingress as the API has it, with the parts that do not decide.
 fn ingress(namespace: &str, class: &str, number: usize, suffix: &str) -> Value {
     let name = format!("app-{number:04}");
-    let host = if suffix.contains(namespace) || !namespace.starts_with("web-") {
-        format!("{name}.{suffix}")
-    } else {
-        format!("{name}.{namespace}.{suffix}")
-    };
+    let host = format!("{name}.{suffix}");
     let service = json!({"name": name, "port": {"number": 80}});
     json!({
         "apiVersion": "networking.k8s.io/v1",

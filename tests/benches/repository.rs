@@ -33,19 +33,19 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     let repository = Repository::open(&Location::Folder(path)).expect("a repository");
     let author = Author { name: "bench".to_owned(), email: "bench@localhost.invalid".to_owned() };
     let mut tip = read(&repository);
-    let mut round = 0;
+    let mut round = COMMITS;
 
     let mut group = criterion.benchmark_group("git, 10000 commits, 3000 files");
     group.bench_function("read the tip", |bencher| bencher.iter(|| read(&repository)));
     group.bench_function("prepare a commit of 300 files", |bencher| {
-        let files = changes(usize::MAX);
+        let files = changes(&imported, COMMITS);
         bencher.iter(|| repository.prepare(commit(&tip, &files, &author)).expect("a commit").commit);
     });
     group.bench_function("read the tip, prepare and publish a commit of 300 files", |bencher| {
         bencher.iter_batched(
             || {
                 round += 1;
-                changes(round)
+                if round == COMMITS + 1 { changes(&imported, round) } else { changes(&|_| round - 1, round) }
             },
             |files| {
                 tip = read(&repository);
@@ -69,8 +69,13 @@ fn commit<'a>(base: &'a CommitId, files: &'a [FileChange], author: &'a Author) -
     NewCommit { branch: "main", base: Some(base), files, message: "fleet: many files\n", author, at }
 }
 
-fn path(file: usize) -> String {
+fn path_of(file: usize) -> String {
     format!("clusters/fleet/manifests/tenants/tenant-{}/shop/file-{}.yaml", file / 6, file % 6)
+}
+
+/// The last commit of the import that changed a file.
+fn imported(file: usize) -> usize {
+    (COMMITS - 1 - file) / FILES * FILES + file
 }
 
 /// About the size of a release.
@@ -78,12 +83,13 @@ fn text(file: usize, round: usize) -> String {
     format!("# {round} {file}\n{}", "name: a line of a manifest as they are\n".repeat(40))
 }
 
-fn changes(round: usize) -> Vec<FileChange> {
+/// The files that one commit changes, from one of the earlier rounds to this one.
+fn changes(from: &dyn Fn(usize) -> usize, round: usize) -> Vec<FileChange> {
     let cluster = Name::parse("fleet").expect("a literal that parses");
     let change = |file| {
-        let path = RepoPath::parse(&path(file)).expect("a plain path");
-        let new: Arc<[u8]> = Arc::from(text(file, round).into_bytes());
-        FileChange::plain(path, cluster.clone(), None, Some(new))
+        let path = RepoPath::parse(&path_of(file)).expect("a plain path");
+        let bytes = |round| -> Option<Arc<[u8]>> { Some(Arc::from(text(file, round).into_bytes())) };
+        FileChange::plain(path, cluster.clone(), bytes(from(file)), bytes(round))
     };
     (0..CHANGED).map(|file| change(file * FILES / CHANGED)).collect()
 }
@@ -109,7 +115,7 @@ fn import(path: &Path) {
         let files = if number == 0 { 0..FILES } else { number % FILES..number % FILES + 1 };
         for file in files {
             let text = text(file, number);
-            write(format!("M 100644 inline {}\ndata {}\n{text}\n", path(file), text.len()).as_bytes());
+            write(format!("M 100644 inline {}\ndata {}\n{text}\n", path_of(file), text.len()).as_bytes());
         }
     }
     drop(stream);

@@ -23,6 +23,7 @@ mod manifest_references;
 mod manifest_set;
 mod manifest_validate;
 mod manifest_yaml;
+mod memory;
 mod plan_host;
 mod plan_properties;
 mod plan_records;
