@@ -86,13 +86,12 @@ pub(super) fn deliver(context: &Context<'_>, layer: Layer, reason: Reason, relea
     // A release that changes hands is uninstalled by the one before it is installed by the other.
     let is_former = |file: &str| Some(file) != declared && context.committed(&layer, file).is_some();
     if HELM_RELEASE_FILES.into_iter().any(is_former) {
-        return leave(context, layer, delivery_changed());
+        let mut draft = leave(context, layer, delivery_changed());
+        draft.memory.get_or_insert_default().leaving.get_or_insert(context.now());
+        return draft;
     }
-    if declared != Some(HELM_RELEASE_FILES[0])
-        && let Some(live) = owner::ours(context, &layer)
-    {
-        let message = format!("{live} of the former delivery still lives; the new way follows when it was seen gone");
-        return Draft::new(layer, Decision::hold(Reason::new("FormerReleaseLives", message)));
+    if let Some(obstacle) = former_release(context, &layer, declared) {
+        return Draft::new(layer, Decision::hold(Reason::new("FormerReleaseLives", obstacle)));
     }
     let mut wanted = release.two_step(&layer);
     if let Form::Package { .. } = release.form {
@@ -111,6 +110,18 @@ pub(super) fn deliver(context: &Context<'_>, layer: Layer, reason: Reason, relea
     let mut draft = Draft::new(layer, decision);
     draft.memory = Some(LayerState { leaving, ..LayerState::default() });
     draft
+}
+
+/// Why a release that changed hands cannot be installed yet.
+fn former_release(context: &Context<'_>, layer: &Layer, declared: Option<&str>) -> Option<String> {
+    let waits = "the new way of delivery follows when an inventory that is later shows that the former release is gone";
+    let is_just_dropped = context.committed(layer, "kustomization.yaml").is_none()
+        && context.memory(layer).and_then(|memory| memory.leaving).is_some_and(|since| context.now() <= since);
+    if is_just_dropped {
+        return Some(waits.to_owned());
+    }
+    let live = owner::ours(context, layer).filter(|_| declared != Some(HELM_RELEASE_FILES[0]))?;
+    Some(format!("{live} still lives; {waits}"))
 }
 
 /// The committed two-step things that are not wanted and not gone, and since when the last of them is empty.

@@ -185,7 +185,9 @@ fn a_release_that_changes_hands_is_gone_before_the_other_one_comes() {
         let dropped = dropped.commit();
         assert_eq!(dropped.files(TENANT), [""; 0]);
         // Flux has not yet uninstalled it.
-        assert_eq!(dropped.tenant_line(), "Hold FormerReleaseLives Settings");
+        assert_eq!(dropped.tenant_line(), "Hold FormerReleaseLives");
+        assert!(dropped.decided().changes.is_empty(), "the same inventory again");
+        assert_eq!(dropped.clone().later(5).tenant_line(), "Hold FormerReleaseLives");
         let gone = dropped.later(5).seen("/helmReleases", present(json!([])));
         assert_eq!(gone.tenant_line(), format!("Deliver ProxyProtocolOn {delivery}"));
     }

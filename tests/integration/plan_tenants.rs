@@ -55,8 +55,7 @@ fn every_delivery_with_every_engine_is_made_or_held() {
         let entry = json!({"delivery": delivery, "engine": engine});
         let world = world("v1.6.2", entry, proxied())
             .with("/hostnames/delegations", json!([{"namespaces": ["tenant-acme"], "suffixes": ["acme.example.org"]}]));
-        let way = if delivery == "ownFlux" { "helmRelease" } else { delivery };
-        assert_eq!(world.tenant_line(), format!("Deliver ProxyProtocolOn {way}"), "{delivery} {engine}");
+        assert_eq!(world.tenant_line(), format!("Deliver ProxyProtocolOn {delivery}"), "{delivery} {engine}");
         let committed = world.commit();
         let expected: &[&str] = match (delivery, engine) {
             ("addon", "ouroboros") => &["addon/kubernetes.yaml", "addon/kustomization.yaml", "kustomization.yaml"],
@@ -294,7 +293,7 @@ fn a_tenant_of_no_platform_is_what_its_entry_says() {
         (json!("auto"), true, json!({}), "Deliver ProxyProtocolOn remoteHelmRelease"),
         (json!("auto"), false, json!({"proxyProtocol": true}), "Deliver ProxyProtocolOn remoteHelmRelease"),
         (json!(true), false, json!({}), "Hold ProxyProtocolNotAccepted"),
-        (json!(true), true, json!({"delivery": "ownFlux"}), "Deliver ProxyProtocolOn helmRelease"),
+        (json!(true), true, json!({"delivery": "ownFlux"}), "Deliver ProxyProtocolOn ownFlux"),
         (json!(false), true, json!({}), "Remove Disabled"),
     ] {
         assert_eq!(world(entry(enabled.clone(), on, more.clone())).tenant_line(), expected, "{enabled} {on} {more}");

@@ -74,7 +74,6 @@ impl Sandbox {
     pub(crate) fn edge() -> Self {
         let sandbox = Self::empty();
         copy(&project().join("clusters/edge"), &sandbox.path("clusters/edge"));
-        fs::remove_dir_all(sandbox.path("clusters/edge/manifests")).expect("the example has its manifests");
         fs::copy(project().join("examples/inventory/edge.yaml"), sandbox.root().join("edge.yaml")).expect("a copy");
         sandbox.push("the settings");
         sandbox
