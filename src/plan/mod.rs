@@ -30,6 +30,7 @@ pub mod decision;
 pub mod document;
 pub mod release;
 
+mod addon;
 mod host;
 mod leaving;
 mod owner;

@@ -2,15 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-
 use crate::{
     dns::{claims, ouroboros, policy::Owner},
     model::{
-        cluster::{
-            Enabled, Engine, IngressConfig, OuroborosMode, Records as RecordsForm, SecretKey, TenantConfig,
-            TenantDelivery,
-        },
+        cluster::{Enabled, Engine, IngressConfig, Records as RecordsForm, SecretKey, TenantConfig, TenantDelivery},
         finding::{Finding, Severity},
         inventory::{ClusterInventory, TenantObject},
         layer::{Layer, TenantId},
@@ -20,6 +15,7 @@ use crate::{
     },
     plan::{
         Context, Draft, PlatformFacts,
+        addon::{self, Own},
         decision::{Decision, Reason},
         host::predicted,
         leaving, owner,
@@ -34,9 +30,7 @@ use crate::{
     },
     platform::{
         addons::{SnippetImport, TenantAddons},
-        helm,
-        problem::PlatformProblem,
-        tenant::{addon_emits, release_name},
+        tenant::release_name,
         tenant_findings::tenant_findings,
         values::PlatformValues,
     },
@@ -184,7 +178,7 @@ fn cozystack(
     let layer = Layer::Tenant(tenant.clone());
     let addons = match TenantAddons::new(object.addons.clone()) {
         Ok(addons) => addons,
-        Err(problems) => return Draft::new(layer, Decision::hold(unlawful(&problems))),
+        Err(problems) => return Draft::new(layer, Decision::hold(addon::unlawful(&problems))),
     };
     let capabilities = values.capabilities();
     let automatic =
@@ -239,7 +233,7 @@ fn cozystack(
         imports_overrides: addons.snippet_import() == SnippetImport::Works,
     };
     let draft = deliver(context, tenant, config, reason, &site, Vec::new(), |pinned, chart_values| match delivery {
-        TenantDelivery::Addon => Form::Addon { addons: addon_patch(config, pinned, own) },
+        TenantDelivery::Addon => Form::Addon { addons: addon::patch(config, pinned, own) },
         TenantDelivery::OwnFlux => Form::HelmRelease {
             namespace: COZY_NAMESPACE,
             chart: Chart::from(&pinned.chart),
@@ -263,36 +257,14 @@ fn cozystack(
             })
         }
     });
-    let draft = match guard(values, tenant, object, &draft) {
+    let draft = match addon::guard(values, tenant, object, &draft) {
         Some(hold) => Draft { findings: draft.findings, ..Draft::new(layer, hold) },
         None => draft,
     };
     let mut all = findings.clone();
     all.extend(draft.findings);
-    all.extend(unreferenced(context, &draft.layer, &draft.decision));
+    all.extend(addon::unreferenced(context, &draft.layer, &draft.decision));
     Draft { findings: all, ..draft }
-}
-
-/// What the tenant's object says by itself, without what our own committed patch of it says.
-///
-/// A patch of ours never justifies itself: what it says does not count as the tenant's word.
-#[derive(Clone, Copy)]
-struct Own {
-    proxy_protocol: bool,
-    addon: bool,
-}
-
-impl Own {
-    fn of(context: &Context<'_>, layer: &Layer, addons: &TenantAddons) -> Self {
-        let patch = context.committed(layer, "addon/kubernetes.yaml");
-        // A patch that was emptied a moment ago may still be in force.
-        let is_ours =
-            |line: &str| patch.map_or_else(|| leaving::addon_lingers(context, layer), |text| text.contains(line));
-        Self {
-            proxy_protocol: addons.uses_proxy_protocol() && !is_ours("use-proxy-protocol:"),
-            addon: addons.ouroboros_enabled() && !is_ours("enabled: true"),
-        }
-    }
 }
 
 /// Somebody else who already installs the proxy in the tenant.
@@ -319,71 +291,6 @@ fn owner_obstacle(
     let secrets = [secret.as_str(), &format!("{release}-admin-kubeconfig")];
     let own = format!("{release}-ouroboros");
     owner::of_tenant(context, layer, COZY_NAMESPACE, &secrets, is_addon.then_some(&own), findings)
-}
-
-/// Our leaves of the tenant's object. That the add-on is on is not said again where the object says it by itself: off is
-/// off when the tenant says so.
-fn addon_patch(config: &TenantConfig, pinned: &Pinned, own: Own) -> Value {
-    let values = ChartValues {
-        engine: config.engine,
-        mode: match config.engine {
-            // What the platform's add-on has by default is left to it.
-            Engine::Ouroboros(OuroborosMode::CorednsImport) | Engine::Static(_) => None,
-            Engine::Ouroboros(mode) => Some(mode),
-        },
-        ingress_class: None,
-        cluster_domain: None,
-        target: None,
-        gateway_api: None,
-    };
-    let wrapped = values.wrapped(pinned);
-    let ouroboros = if own.addon {
-        json!({"valuesOverride": wrapped})
-    } else {
-        json!({"enabled": true, "valuesOverride": wrapped})
-    };
-    let mut addons = json!({"ouroboros": ouroboros});
-    if config.proxy_protocol {
-        let mut nginx =
-            json!({"enable-real-ip": "true", "real-ip-header": "proxy_protocol", "use-proxy-protocol": "true"});
-        if !config.real_ip_cidrs.is_empty() {
-            nginx["proxy-real-ip-cidr"] = json!(config.real_ip_cidrs.join(","));
-        }
-        addons["ingressNginx"] = json!({"valuesOverride": {"ingress-nginx": {"controller": {"config": nginx}}}});
-    }
-    addons
-}
-
-/// What would stop the platform's render of the tenant with our patch applied, found before it is committed.
-fn guard(values: &PlatformValues, tenant: &TenantId, object: &TenantObject, draft: &Draft) -> Option<Decision> {
-    let Decision::Deliver { release, .. } = &draft.decision else { return None };
-    let Form::Addon { addons } = &release.form else { return None };
-    let mut patched = object.addons.clone();
-    helm::merge_overwrite(&mut patched, addons);
-    let patched = match TenantAddons::new(patched) {
-        Ok(patched) => patched,
-        Err(problems) => return Some(Decision::hold(unlawful(&problems))),
-    };
-    // Whether the tenant's store and its own release exist does not matter to the guards.
-    let guard = addon_emits(values.capabilities(), tenant, &patched, "tenant-root", true).err()?;
-    let Finding { rule, message, fix, .. } = guard.finding(format!("Kubernetes/{tenant}"));
-    Some(Decision::hold(Reason { code: rule, message, fix }))
-}
-
-/// A component that no kustomization names has no effect.
-fn unreferenced(context: &Context<'_>, layer: &Layer, decision: &Decision) -> Option<Finding> {
-    let Decision::Deliver { release, .. } = decision else { return None };
-    let Form::Addon { .. } = &release.form else { return None };
-    let folder = context.layer_folder(layer).join("addon");
-    (!context.is_referenced(&folder)).then(|| Finding {
-        severity: Severity::Warning,
-        rule: "ComponentNotReferenced",
-        subject: folder.to_string(),
-        message: "no kustomization in the repository names this component, so the tenant's object is not patched".to_owned(),
-        fix: Some(format!(
-            "in the kustomization.yaml that lists the tenant's Kubernetes object add: components: [<path from there>/{folder}]"
-        )),
-    })
 }
 
 /// Where the proxy runs in a tenant.
@@ -504,15 +411,6 @@ fn kubeconfig(tenant: &TenantId, config: &TenantConfig) -> SecretKey {
         name: Name::parse(&format!("{}-admin-kubeconfig", release_name(tenant))).expect("a name with a lawful suffix"),
         key: "super-admin.svc".to_owned(),
     })
-}
-
-/// A tenant's object that the platform itself would refuse.
-fn unlawful(problems: &[PlatformProblem]) -> Reason {
-    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    Reason::new(
-        "TenantObjectInvalid",
-        format!("the platform would refuse the tenant's object: {}", problems.join("; ")),
-    )
 }
 
 fn predicted_hosts(cluster: &ClusterInventory, site: &Site<'_>) -> BTreeMap<String, Option<Owner>> {
