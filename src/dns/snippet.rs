@@ -23,7 +23,7 @@ pub fn write<'a>(hosts: impl IntoIterator<Item = &'a Hostname>, target: &str) ->
 
 /// Reads the hosts back out of a committed snippet.
 ///
-/// A line that [`write`] cannot have written is left out: the file was edited by hand, and what it redirected is no
+/// A line that [`write()`] cannot have written is left out: the file was edited by hand, and what it redirected is no
 /// record of ours.
 pub fn hosts(text: &str) -> BTreeSet<Hostname> {
     text.lines()

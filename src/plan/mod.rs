@@ -1,7 +1,7 @@
 //! Decides, layer by layer, what must stand in Git; pure, and it never fails.
 //!
-//! Read [`decision`] for what can come out, [`host`] and [`tenant`] for the rules, [`removal`] for what keeps a wrong
-//! inventory from emptying a cluster, [`leaving`] for what goes in two commits, [`owner`] for who else delivers.
+//! Read [`decision`] for what can come out, `host` and `tenant` for the rules, `removal` for what keeps a wrong
+//! inventory from emptying a cluster, `leaving` for what goes in two commits, `owner` for who else delivers.
 
 use std::collections::{BTreeMap, BTreeSet};
 

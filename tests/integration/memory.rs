@@ -54,8 +54,6 @@ fn peak(folder: &Path, words: &[&str]) -> u64 {
         .args(words)
         .current_dir(folder)
         .env_clear()
-        // Whether the kernel hands out huge pages, which count as a whole, is the machine's affair.
-        .env("MIMALLOC_ALLOW_THP", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

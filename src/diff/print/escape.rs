@@ -37,7 +37,7 @@ fn is_invisible(c: char) -> bool {
         )
 }
 
-/// A line that is already made of [`line`]s, for the message of a commit: nothing in it is an order to a CI system, as
+/// A line that is already made of [`line()`]s, for the message of a commit: nothing in it is an order to a CI system, as
 /// `[skip ci]` is, or links to an issue. Trailers stand at the beginning of a line; a line like one is indented.
 pub(crate) fn commit_line(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
