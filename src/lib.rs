@@ -8,12 +8,15 @@
 //!
 //! | step | function | from | to |
 //! |---|---|---|---|
-//! | load | `config::parse_*` | text and its path | `ClusterConfig`, `Pins`, `State`, `Inventory`, platform values |
-//! | decide | `plan::plan` | those and the `Tree` | `Plan` |
-//! | render | `render::render` | `Plan`, `Templates` | `Manifests<Rendered>` |
+//! | read | `edge::git`, `edge::files` | a branch or a work tree | `Tree`, inventory files |
+//! | load | `config::parse_*`, called by `ops::load` | text and its path | `ClusterConfig`, `Pins`, `State`, `Inventory`, `PlatformValues` |
+//! | decide | `plan::plan` | those and the `Tree` | `ClusterPlan` |
+//! | render | `render::render` | `ClusterPlan`, `Templates` | `Manifests<Rendered>`, `Rules` |
 //! | validate | `Manifests::validate` | `Manifests<Rendered>` | `Manifests<Validated>` or problems |
 //! | diff | `diff::diff` | `Tree`, `Manifests<Validated>` | `ChangeSet` |
 //! | publish | `edge::git` | `ChangeSet` | a commit on the branch |
+//!
+//! `ops::decide` is load to diff, the pure middle of every command; `ops::reconcile` is all of it.
 //!
 //! # Invariants
 //!
