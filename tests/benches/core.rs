@@ -25,7 +25,10 @@ use crate::fleet::Fleet;
 pub(crate) fn benches(criterion: &mut Criterion) {
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("nobody has made the threads yet");
     parse(criterion);
-    for (name, fleet, layers) in [("2000 hosts", Fleet::of_hosts(2000), 1), ("50 tenants", Fleet::of_tenants(50), 51)] {
+    for (name, fleet, layers) in [
+        ("1 host cluster, 2000 hosts", Fleet::of_hosts(2000), 1),
+        ("50 tenants, 2000 hosts", Fleet::of_tenants(50), 51),
+    ] {
         pipeline(criterion, name, &fleet, layers);
     }
     one_host_more(criterion);

@@ -41,7 +41,7 @@ impl Fleet {
         Self { settings, inventory: json!({"host": seen(ingresses), "tenantClusters": []}) }.named()
     }
 
-    /// A cozystack host with this many tenants of ten hosts each, whose records stand in Git.
+    /// A cozystack host with this many tenants of forty hosts each, whose records stand in Git.
     pub(crate) fn of_tenants(count: usize) -> Self {
         let mut cluster = String::from(
             "apiVersion: bobbypin.dev/v1alpha1\nkind: Cluster\nmetadata: {name: fleet}\nspec:\n  platform: {kind: \
@@ -66,7 +66,7 @@ impl Fleet {
                 "spec": {"addons": {"ingressNginx": nginx}},
             }));
             let suffix = format!("tenant-{tenant}.example.net");
-            let mut cluster = seen((0..10).map(|n| ingress("shop", "nginx", n, &suffix)).collect());
+            let mut cluster = seen((0..40).map(|n| ingress("shop", "nginx", n, &suffix)).collect());
             cluster["namespace"] = json!(format!("tenant-{tenant}"));
             cluster["name"] = json!("shop");
             clusters.push(cluster);

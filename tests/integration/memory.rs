@@ -25,8 +25,13 @@ const MOST: u64 = (64 - 16) << 10;
 #[test]
 #[cfg(target_os = "linux")]
 fn a_run_over_2000_hosts_stays_below_64_mib() {
+    for fleet in [fleet::Fleet::of_hosts(2000), fleet::Fleet::of_tenants(50)] {
+        expect_little(&fleet);
+    }
+}
+
+fn expect_little(fleet: &fleet::Fleet) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let fleet = fleet::Fleet::of_hosts(2000);
     let write = |path: &str, bytes: &[u8]| {
         let path = folder.path().join(path);
         fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a writable folder");
