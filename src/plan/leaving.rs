@@ -57,7 +57,9 @@ pub(super) fn addon_first(context: &Context<'_>, layer: &Layer) -> Option<Draft>
 /// Whether a patch of ours that was emptied may still be in force in the tenant's object.
 pub(super) fn addon_lingers(context: &Context<'_>, layer: &Layer) -> bool {
     let committed = context.committed(layer, TwoStep::Addon.file());
-    committed.is_some_and(|text| TwoStep::Addon.is_emptied(text)) && !is_off(context, layer)
+    // The inventory by which it was emptied proves nothing yet.
+    let is_later = context.memory(layer).and_then(|memory| memory.leaving).is_some_and(|since| context.now() > since);
+    committed.is_some_and(|text| TwoStep::Addon.is_emptied(text)) && !(is_later && is_off(context, layer))
 }
 
 fn delivery_changed() -> Reason {

@@ -127,9 +127,10 @@ impl Draft {
         Self { layer, decision, hosts: BTreeMap::new(), findings: Vec::new(), memory, loss: removal::Loss::default() }
     }
 
-    /// Remembers since when hosts that keep their record were not seen.
+    /// Remembers since when hosts that keep their record were not seen. Where records are on their way out as a whole,
+    /// nothing waits for single ones.
     fn keep(&mut self, tombstones: BTreeMap<Hostname, Timestamp>) {
-        if let Some(memory) = &mut self.memory {
+        if let (Decision::Deliver { .. }, Some(memory)) = (&self.decision, &mut self.memory) {
             memory.tombstones = tombstones;
         }
     }

@@ -192,3 +192,35 @@ fn a_release_that_changes_hands_is_gone_before_the_other_one_comes() {
         assert_eq!(gone.tenant_line(), format!("Deliver ProxyProtocolOn {delivery}"));
     }
 }
+
+#[test]
+fn records_that_go_as_a_whole_leave_no_single_host_to_be_remembered() {
+    let delivered = World::cozystack("v1.6.2")
+        .with("/hostnames", json!({"delegations": [{"namespaces": ["tenant-acme"], "suffixes": ["example.net"]}]}))
+        .tenant(
+            json!({"engine": "static", "delivery": "ownFlux", "proxyProtocol": true}),
+            proxied(),
+            &["a.example.net", "b.example.net"],
+        )
+        .commit();
+    // The delivery changes in the moment in which a host is gone.
+    let changed = delivered
+        .later(60)
+        .shown(proxied(), &["a.example.net"])
+        .with("/tenants/overrides/0/delivery", json!("addon"))
+        .commit();
+    assert_eq!(changed.tenant_line(), "Remove DeliveryChanged -TenantRecords");
+    assert!(changed.decided().changes.is_empty(), "the same inventory again");
+}
+
+#[test]
+fn the_inventory_by_which_a_patch_is_emptied_says_nothing_about_who_wants_it() {
+    let delivered = World::cozystack("v1.6.2").tenant(json!({"proxyProtocol": true}), proxied(), &[]).commit();
+    let emptied = delivered.later(60).with("/tenants/overrides/0/proxyProtocol", json!(false));
+    assert_eq!(emptied.tenant_line(), "Remove NotNeeded -Addon");
+    let emptied = emptied.commit();
+    assert_eq!(emptied.tenant_line(), "Remove NotNeeded -Addon");
+    assert!(emptied.decided().changes.is_empty(), "the same inventory again");
+    // A later one, in which the add-on is off, shows what the tenant says by itself.
+    assert_eq!(emptied.later(5).tenant_line(), "Deliver ProxyProtocolOn addon");
+}
