@@ -72,6 +72,13 @@ enum LogFormat {
     Json,
 }
 
+/// The form of a result that has no other than these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Human,
+    Json,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write the files of a new cluster into the repository

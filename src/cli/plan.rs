@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use anstyle::AnsiColor;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::{
-    cli::{Run, Seen, error::Failure, exit::Exit, printer::Printer},
+    cli::{Output, Run, Seen, error::Failure, exit::Exit, printer::Printer},
     diff::print::escape::line as line_safe,
     model::finding::Severity,
     ops::decide::{Decided, decide},
@@ -20,12 +20,6 @@ pub(super) struct PlanArgs {
     /// The form of the result
     #[arg(short, long, value_enum, default_value_t = Output::Human, value_name = "FORMAT")]
     output: Output,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Human,
-    Json,
 }
 
 impl PlanArgs {

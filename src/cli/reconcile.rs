@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{Run, Seen, error::Failure, exit::Exit, plan, tree::differing_inputs},
+    cli::{Output, Run, Seen, error::Failure, exit::Exit, plan, tree::differing_inputs},
     diff::{
         print::{self, Style, escape::line as line_safe},
         summary,
@@ -40,12 +40,6 @@ pub(super) struct ReconcileArgs {
     /// The form of the result
     #[arg(short, long, value_enum, default_value_t = Output::Human, value_name = "FORMAT")]
     output: Output,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Human,
-    Json,
 }
 
 impl ReconcileArgs {
