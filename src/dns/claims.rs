@@ -1,6 +1,6 @@
 //! Which object asks for which host.
 
-use crate::model::inventory::{GatewayObject, HttpRouteObject, IngressObject, ObjectMeta};
+use crate::model::inventory::{GatewayObject, IngressObject, ObjectMeta, RouteObject};
 
 /// One host as one object wrote it.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,6 @@ pub fn of_gateways(gateways: &[GatewayObject]) -> impl Iterator<Item = Claim<'_>
 }
 
 /// The hosts of every HTTPRoute.
-pub fn of_http_routes(routes: &[HttpRouteObject]) -> impl Iterator<Item = Claim<'_>> + Clone {
+pub fn of_http_routes(routes: &[RouteObject]) -> impl Iterator<Item = Claim<'_>> + Clone {
     routes.iter().flat_map(|route| route.hosts.iter().map(|host| Claim { host, kind: "HTTPRoute", owner: &route.meta }))
 }

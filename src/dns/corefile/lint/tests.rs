@@ -1,0 +1,211 @@
+//! Every rule once, and Corefiles in which nothing is wrong.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use proptest::prelude::*;
+
+use crate::{
+    dns::corefile::lint::{Delivery, LintContext, lint, markers},
+    model::{finding::Finding, hostname::Hostname},
+};
+
+/// What stands beside a Corefile, in the shape of a test.
+#[derive(Default)]
+struct Beside<'a> {
+    delivery: Option<Delivery>,
+    custom: Option<&'a [(&'a str, &'a str)]>,
+    has_node_local_dns: bool,
+    hosts: &'a [&'a str],
+}
+
+fn findings(corefile: &str, beside: &Beside<'_>) -> Vec<Finding> {
+    let hosts: BTreeSet<_> =
+        beside.hosts.iter().map(|host| Hostname::parse(host).expect("a literal that parses")).collect();
+    let custom: Option<BTreeMap<_, _>> =
+        beside.custom.map(|custom| custom.iter().map(|&(key, text)| (key.to_owned(), text.to_owned())).collect());
+    let context = LintContext {
+        subject: "Corefile",
+        delivery: beside.delivery,
+        custom: custom.as_ref(),
+        has_node_local_dns: beside.has_node_local_dns,
+        hosts: &hosts,
+    };
+    lint(corefile, &context)
+}
+
+/// One line for every finding.
+fn told(corefile: &str, beside: &Beside<'_>) -> String {
+    let mut told = String::new();
+    for Finding { severity, rule, subject, message, fix } in findings(corefile, beside) {
+        assert_eq!(subject, "Corefile");
+        let fix = fix.expect("every rule knows what to do");
+        writeln!(told, "{severity:?} {rule}: {message} -> {fix}").expect("a string takes everything");
+    }
+    told
+}
+
+/// A Corefile whose server block for `.` has these lines beside the usual ones.
+fn with(lines: &str) -> String {
+    format!(".:53 {{\n    errors\n    kubernetes cluster.local\n{lines}    reload\n}}\n")
+}
+
+fn block(hosts: &[&str]) -> String {
+    let rules = hosts.iter().map(|host| format!("    rewrite name {host} ouroboros-proxy.x.svc.cluster.local.\n"));
+    format!("    {}\n{}    {}\n", markers::BEGIN, rules.collect::<String>(), markers::END)
+}
+
+#[test]
+fn a_healthy_corefile_gives_no_finding() {
+    let block = with(&block(&["a.example.org", "b.example.org"]));
+    let import = with("    import /etc/coredns/custom/*.override\n");
+    let custom: &[_] = &[
+        ("ouroboros.override", "rewrite name a.example.org ouroboros-proxy.x.svc.cluster.local.\n"),
+        ("other.server", "example.com {\n  forward . 192.0.2.1\n}\n"),
+    ];
+    let hosts: &[_] = &["a.example.org", "b.example.org"];
+    for (corefile, beside) in [
+        (with(""), Beside::default()),
+        (with("").replace('\n', "\r\n"), Beside { hosts, ..Beside::default() }),
+        (with("") + "example.com:53 {\n  forward . 192.0.2.1\n}\n", Beside { hosts, ..Beside::default() }),
+        (block, Beside { delivery: Some(Delivery::Block), custom: Some(&[]), hosts, ..Beside::default() }),
+        (import.clone(), Beside { delivery: Some(Delivery::Import), custom: Some(custom), hosts, ..Beside::default() }),
+        (import, Beside { delivery: Some(Delivery::Import), hosts, ..Beside::default() }),
+    ] {
+        assert_eq!(told(&corefile, &beside), "", "{corefile}");
+    }
+}
+
+#[test]
+fn what_coredns_refuses_is_an_error_with_its_place() {
+    insta::assert_snapshot!(told(".:53 {\n  reload\n", &Beside::default()), @r"Error CorefileDoesNotParse: CoreDNS cannot read it, line 1, column 6: the server block that begins here is not closed by a `}`. A running CoreDNS keeps what it has; a restarted one does not start. -> Repair this place.");
+    insta::assert_snapshot!(told(".:53 {\n  reload\n  health {\n  }\n", &Beside::default()), @r"Error BorrowedBrace: The server block that is opened at line 1, column 6 has no `}` of its own; CoreDNS takes the last one of a plugin for it. -> Give every `{` its own `}` in the same file.");
+    let custom: &[_] = &[("a.override", "loop\n}\nx.org {\n")];
+    let beside = Beside { custom: Some(custom), ..Beside::default() };
+    insta::assert_snapshot!(told(&with("    import /etc/coredns/custom/*.override\n"), &beside), @r"
+    Error BorrowedBrace: The server block that is opened at line 1, column 6 is closed by an imported file, at a.override, line 2, column 1; what follows belongs to another one. -> Give every `{` its own `}` in the same file.
+    Error BorrowedBrace: The server block that is opened at a.override, line 3, column 7 is closed by an imported file, at line 6, column 1; what follows belongs to another one. -> Give every `{` its own `}` in the same file.
+    ");
+    insta::assert_snapshot!(told(&with("    import /etc/coredns/custom/b.override\n"), &beside), @r"Error CorefileDoesNotParse: CoreDNS cannot read it, line 4, column 12: the imported file `/etc/coredns/custom/b.override` does not exist. A running CoreDNS keeps what it has; a restarted one does not start. -> Repair this place.");
+    insta::assert_snapshot!(told(&with("    hosts {\n    }\n    hosts /etc/x\n"), &Beside::default()), @r"Error PluginTwice: `hosts` stands twice in one server block, at line 4, column 5 and at line 6, column 5. CoreDNS refuses the whole Corefile. -> Join the two.");
+    insta::assert_snapshot!(told(&with("    cach 30\n"), &Beside::default()), @r"Warning UnknownPlugin: CoreDNS 1.15 has no plugin `cach`, which stands at line 4, column 5. Without an image that has it, CoreDNS refuses the whole Corefile. -> Take the line out, if the image does not bring this plugin.");
+}
+
+#[test]
+fn a_server_block_that_nobody_finds_is_told() {
+    insta::assert_snapshot!(told("example.org {\n  reload\n}\n", &Beside::default()), @r"Error NoRootServer: No server block serves `.` on port 53, so pods get no answer for public names, and records have no place. -> Add a server block that begins with `.:53 {`.");
+    insta::assert_snapshot!(told(". {\n  reload\n}\n", &Beside::default()), @r"Warning OpenerNotFound: The server block for `.` at line 1, column 1 does not begin with a line `.:53 {`. CoreDNS does not mind, but ouroboros finds no other line and writes no records. -> Write `.:53 {` alone on that line, and other zones as a server block of their own.");
+    let odd = ".:53 { # all\n  reload\n}\n";
+    insta::assert_snapshot!(told(odd, &Beside { delivery: Some(Delivery::Block), ..Beside::default() }), @r"Error OpenerNotFound: The server block for `.` at line 1, column 1 does not begin with a line `.:53 {`. CoreDNS does not mind, but ouroboros finds no other line and writes no records. -> Write `.:53 {` alone on that line, and other zones as a server block of their own.");
+    assert_eq!(told(&format!("{odd}x {{\n import custom/*.override\n}}\n"), &Beside::default()).lines().count(), 1);
+}
+
+#[test]
+fn a_corefile_that_records_cannot_reach_is_told() {
+    insta::assert_snapshot!(told(".:53 {\n  errors\n}\n", &Beside::default()), @r"Warning ReloadMissing: No server block has the plugin `reload`, so CoreDNS sees changed records only when it is restarted. -> Add the line `reload` to the server block.");
+    insta::assert_snapshot!(told(&with(""), &Beside { delivery: Some(Delivery::Import), ..Beside::default() }), @r"Error ImportDirectiveMissing: The server block for `.` does not import override files, so records in `coredns-custom` have no effect. -> Add this line to the server block, and mount ConfigMap coredns-custom there: import /etc/coredns/custom/*.override");
+    let custom: &[_] = &[("ouroboros.override", "")];
+    insta::assert_snapshot!(told(&with(""), &Beside { custom: Some(custom), ..Beside::default() }), @r"Warning ImportDirectiveMissing: The server block for `.` does not import override files, so records in `coredns-custom` have no effect. -> Add this line to the server block, and mount ConfigMap coredns-custom there: import /etc/coredns/custom/*.override");
+    insta::assert_snapshot!(told(&with(""), &Beside { has_node_local_dns: true, ..Beside::default() }), @r"Warning NodeLocalDns: There is a ConfigMap `node-local-dns`: a cache on each node sends only names of the cluster's own zone to CoreDNS, so records for public names do not reach pods there. -> Let the cache forward `.` to the cluster's DNS service, or use mode `etc-hosts`.");
+    let both = with(&(block(&["a.example.org"]) + "    import custom/*.override\n"));
+    insta::assert_snapshot!(told(&both, &Beside { custom: Some(custom), ..Beside::default() }), @r"Warning TwoModes: The Corefile has a block of ouroboros, and `coredns-custom` has the key `ouroboros.override`: one of them is left over from another mode, and nobody keeps it up to date. -> Take out the one whose mode is not in use any more.");
+    let large = with(&"    # note\n".repeat(90_000));
+    insta::assert_snapshot!(told(&large, &Beside::default()), @r"Warning SizeBudget: The Corefile has 966 KiB. A ConfigMap holds 1024 KiB in all, and above 900 KiB the next records may be refused. -> Move records into `coredns-custom` or a file of the plugin `hosts`.");
+}
+
+#[test]
+fn damaged_markers_are_told_with_what_ouroboros_makes_of_them() {
+    let (begin, end) = (format!("    {}\n", markers::BEGIN), format!("    {}\n", markers::END));
+    let good = block(&["a.example.org"]);
+    let mut all = String::new();
+    for corefile in [
+        with(&begin),
+        with(&end),
+        with(&(end.clone() + &begin)),
+        with(&(begin.clone() + &begin)),
+        with(&(end.clone() + &end)),
+        with(&(good.clone() + &end)),
+        with(&(good.clone() + &begin)),
+        with(&(good.clone() + &block(&["b.example.org"]))),
+        with(&(begin.clone() + "    loadbalance\n" + &end)),
+        with("") + &begin + &end,
+        with("    # === BEGIN ouroboros ===\n"),
+    ] {
+        let told = told(&corefile, &Beside::default());
+        assert_eq!(told.lines().count(), 1, "{corefile}");
+        all.push_str(told.split(" -> ").next().expect("a part"));
+        all.push('\n');
+    }
+    insta::assert_snapshot!(all, @r"
+    Error MarkerAnomaly: The markers of ouroboros are damaged at line 4: one of the two stands alone, so ouroboros writes a second block, and its cleanup fails.
+    Error MarkerAnomaly: The markers of ouroboros are damaged at line 4: one of the two stands alone, so ouroboros writes a second block, and its cleanup fails.
+    Error MarkerAnomaly: The markers of ouroboros are damaged at line 4: the end stands before the beginning, so ouroboros repeats what is between them every 30 seconds, without end.
+    Error MarkerAnomaly: The markers of ouroboros are damaged at line 5: a beginning stands twice, so the cleanup of ouroboros fails.
+    Error MarkerAnomaly: The markers of ouroboros are damaged at line 5: an end stands twice, and there is no beginning.
+    Error MarkerAnomaly: The markers of ouroboros are damaged at line 7: an end stands behind the block, so ouroboros deletes everything between them.
+    Error MarkerAnomaly: The markers of ouroboros are damaged at line 7: a beginning stands behind the last end, so ouroboros repeats lines every 30 seconds, without end.
+    Error MarkerAnomaly: The markers of ouroboros are damaged at line 7: there is more than one block; ouroboros keeps only the last, and its cleanup fails.
+    Warning MarkerAnomaly: The markers of ouroboros are damaged at line 5: a line in the block is no record, and the next change of ouroboros deletes it.
+    Warning MarkerAnomaly: The markers of ouroboros are damaged at line 6: one stands outside the server block `.:53`, where ouroboros does not look.
+    Error MarkerAnomaly: The markers of ouroboros are damaged at line 4: a line is nearly a beginning: the controller does not know it, its cleanup takes it for one and fails.
+    ");
+}
+
+#[test]
+fn a_rule_that_takes_a_name_from_its_record_is_told() {
+    let hosts: &[_] = &["a.example.org", "b.example.org"];
+    let beside = Beside { hosts, ..Beside::default() };
+    let records = block(hosts);
+    let with = |lines: &str| with(&(lines.to_owned() + &records));
+    let hairpin =
+        "    rewrite name c.example.org hairpin-proxy.hairpin-proxy.svc.cluster.local # Added by hairpin-proxy\n";
+    insta::assert_snapshot!(told(&with(hairpin), &beside), @r"Warning HairpinProxyLeftOver: Left over from hairpin-proxy: 1 line, the first at line 4. Where they stand before other records they win, because the first rule for a name does. -> Uninstall hairpin-proxy, then take these lines out.");
+    insta::assert_snapshot!(told(&with("    rewrite name A.example.org. x.\n"), &beside), @r"
+    Warning RewriteNeverFires: 1 rewrite rule can never act, the first at line 6, column 5: the one at line 4, column 5 catches the same names before it. -> Take out the rule that is not meant.
+    Warning RuleBeforeRecords: A rewrite rule of somebody else comes first for 1 name, as for `a.example.org` at line 4, column 5. -> Take the rule out, or leave the name out of the records.
+    ");
+    insta::assert_snapshot!(told(&with("    rewrite stop name suffix .example.org .example.com\n"), &beside), @r"
+    Warning RewriteNeverFires: 2 rewrite rules can never act, the first at line 6, column 5: the one at line 4, column 5 catches the same names before it. -> Take out the rule that is not meant.
+    Warning RuleBeforeRecords: A rewrite rule of somebody else comes first for 2 names, as for `a.example.org` at line 4, column 5. -> Take the rule out, or leave the name out of the records.
+    ");
+    insta::assert_snapshot!(told(&with("    rewrite name regex .*org x. answer auto\n"), &beside), @r"Info ExpressionBeforeRecords: The expression of the rewrite rule at line 4, column 5 is tried before the records of 2 names; whether it matches was not looked at. -> Compare the expression with the names.");
+    insta::assert_snapshot!(told(&with("    hosts {\n        192.0.2.1 A.example.org c.example.org\n        ttl 30\n    }\n"), &beside), @r"Warning HostsEntryForRecord: The plugin `hosts` has an address for 1 name with a record, the first at line 5, column 19. A rewrite acts before it, so an address is answered only while its name has no record. -> Take the entries out.");
+    insta::assert_snapshot!(told(&with("    template IN A example.org {\n        rcode NXDOMAIN\n    }\n"), &beside), @r"Warning TemplateForRecord: The plugin `template` is for zones that hold 2 names with a record, the first at line 4, column 5. A rewrite acts before it, so it answers only while a name has no record. -> Take the names out of the template, or out of the records.");
+    insta::assert_snapshot!(told(&(with("") + "b.example.org. {\n  whoami\n}\n"), &beside), @r"Warning ZoneShadowsRecords: The server block for `b.example.org.` at line 10, column 1 answers for 1 name with a rule or a record, as for `b.example.org`: rules in the server block for `.` never see them. -> Put the records into that server block, or take it out.");
+    assert_eq!(told(&with("    rewrite continue name a.example.org x.\n"), &beside), "");
+    assert_eq!(told(&(with("") + "b.example.org:54 {\n  whoami\n}\ntls://. {\n  whoami\n}\n"), &beside), "");
+    assert_eq!(told(&with("    template IN A c.example.org\n"), &beside), "");
+}
+
+#[test]
+fn a_rule_that_can_never_act_is_told() {
+    for (rules, never) in [
+        ("rewrite name a b\nrewrite name exact A. c\n", true),
+        ("rewrite name suffix .a b\nrewrite name x.a c\n", true),
+        ("rewrite name regex a b\nrewrite name regex a c\n", true),
+        ("rewrite continue name a b\nrewrite name a c\n", false),
+        ("rewrite name a b\nrewrite name b c\n", false),
+        ("rewrite name x.a c\nrewrite name suffix .a b\n", false),
+    ] {
+        assert_eq!(!told(&with(rules), &Beside::default()).is_empty(), never, "{rules}");
+    }
+    let rules = "rewrite name a b\nrewrite name a c\nrewrite name a d\n";
+    insta::assert_snapshot!(told(&with(rules), &Beside::default()), @r"Warning RewriteNeverFires: 2 rewrite rules can never act, the first at line 5, column 1: the one at line 4, column 1 catches the same names before it. -> Take out the rule that is not meant.");
+}
+
+proptest! {
+    #[test]
+    fn every_text_is_judged(text in "([ \n]|\\.:53|\\{\n|\\}\n|rewrite|name|hosts|template|a\\.example\\.org|import custom/\\*\\.override\n|\"|#|# === BEGIN ouroboros \\(do not edit by hand\\) ===\n|# === END ouroboros ===\n|192\\.0\\.2\\.1){0,40}") {
+        let beside = Beside {
+            custom: Some(&[("a.override", "rewrite name a.example.org x.\n")]),
+            hosts: &["a.example.org"],
+            ..Beside::default()
+        };
+        for finding in findings(&text, &beside) {
+            prop_assert!(finding.rule.bytes().all(|byte| byte.is_ascii_alphabetic()));
+            prop_assert!(!finding.message.contains('\n'), "{}", finding.message);
+        }
+    }
+}
