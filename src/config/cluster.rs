@@ -12,9 +12,9 @@ use crate::{
     },
     model::{
         cluster::{
-            ClusterConfig, Delegation, Enabled, Engine, FluxSource, HostConfig, HostDelivery, HostnamePolicy,
-            IngressConfig, OuroborosMode, PackageSourceChoice, PinPolicy, Platform, Records, RemovalPolicy,
-            ValuesSource,
+            Access, AccessWay, ClusterConfig, Delegation, Enabled, Engine, FluxSource, HostConfig, HostDelivery,
+            HostnamePolicy, IngressConfig, OuroborosMode, PackageSourceChoice, PinPolicy, Platform, Records,
+            RemovalPolicy, TenantAccess, ValuesSource,
         },
         name::Name,
     },
@@ -30,7 +30,7 @@ pub(super) fn cluster(raw: &raw::Cluster, folder: &Name) -> Result<ClusterConfig
 
 fn convert(faults: &mut Faults, spec: &raw::Spec, folder: &Name) -> Option<ClusterConfig> {
     let kind = spec.platform.kind;
-    let uid = access(faults, spec.access.as_ref());
+    let (access, uid) = access(faults, spec.access.as_ref());
     let platform = platform(faults, spec);
     let host = host(faults, kind, spec.host.as_ref());
     let tenants = tenants::tenants(faults, kind, spec.tenants.as_ref());
@@ -40,6 +40,7 @@ fn convert(faults: &mut Faults, spec: &raw::Spec, folder: &Name) -> Option<Clust
     let flux_source = flux_source(faults, spec.flux.as_ref());
     Some(ClusterConfig {
         name: folder.clone(),
+        access: access?,
         uid: uid?,
         platform: platform?,
         host,
@@ -51,11 +52,12 @@ fn convert(faults: &mut Faults, spec: &raw::Spec, folder: &Name) -> Option<Clust
     })
 }
 
-/// Gives the UID. How the cluster is reached is only checked: nothing that is decided depends on it.
-fn access(faults: &mut Faults, raw: Option<&raw::Access>) -> Option<Option<String>> {
-    let Some(raw) = raw else { return Some(None) };
-    faults.take_optional("/spec/access/context", raw.context.as_deref(), values::words);
-    faults.take_optional("/spec/access/kubeconfig", raw.kubeconfig.as_deref(), values::words);
+/// How the cluster is reached, and its UID.
+fn access(faults: &mut Faults, raw: Option<&raw::Access>) -> (Option<Access>, Option<Option<String>>) {
+    let Some(raw) = raw else { return (Some(Access::default()), Some(None)) };
+    let context = faults.take_optional("/spec/access/context", raw.context.as_deref(), values::words).flatten();
+    let kubeconfig =
+        faults.take_optional("/spec/access/kubeconfig", raw.kubeconfig.as_deref(), values::words).flatten();
     let ways = [
         ("`context`", raw.context.is_some()),
         ("`kubeconfig`", raw.kubeconfig.is_some()),
@@ -66,7 +68,20 @@ fn access(faults: &mut Faults, raw: Option<&raw::Access>) -> Option<Option<Strin
         let message = format!("{} are given; a cluster is reached in one way", given.join(" and "));
         faults.add("/spec/access", message);
     }
-    faults.take_optional("/spec/access/uid", raw.uid.as_deref(), values::uid)
+    let in_cluster = (raw.in_cluster == Some(true)).then_some(AccessWay::InCluster);
+    let way = context.map(AccessWay::Context).or(kubeconfig.map(AccessWay::Kubeconfig)).or(in_cluster);
+    let names = raw.namespaces.as_deref().unwrap_or_default();
+    let namespaces = faults.take_list("/spec/access/namespaces", names, values::namespace);
+    let allows = |network| {
+        raw.tenants.as_ref().and_then(|tenants| tenants.allow.as_ref()).is_some_and(|allow| allow.contains(&network))
+    };
+    let tenants = TenantAccess {
+        read: raw.tenants.as_ref().and_then(|tenants| tenants.read).unwrap_or(true),
+        loopback: allows(raw::TenantNetwork::Loopback),
+        link_local: allows(raw::TenantNetwork::LinkLocal),
+    };
+    let access = namespaces.map(|namespaces| Access { way, namespaces, tenants });
+    (access, faults.take_optional("/spec/access/uid", raw.uid.as_deref(), values::uid))
 }
 
 fn platform(faults: &mut Faults, spec: &raw::Spec) -> Option<Platform> {

@@ -5,6 +5,7 @@
 mod check;
 mod cluster;
 mod document;
+pub mod edit;
 mod explain;
 mod fault;
 pub mod inventory;

@@ -76,7 +76,11 @@ fn memory(faults: &mut Faults, at: &str, raw: &raw::LayerMemory) -> Option<Layer
             tombstones.insert(host, since);
         }
     }
-    Some(LayerState { tombstones, leaving: leaving? })
+    let uid = faults.take_optional(&format!("{at}/uid"), raw.uid.as_deref(), values::uid);
+    if raw.uid.is_some() && raw.layer == raw::LayerKind::Host {
+        faults.add(format!("{at}/uid"), "the host's `uid` is in cluster.yaml, not here");
+    }
+    Some(LayerState { uid: uid?, tombstones, leaving: leaving? })
 }
 
 /// Writes the state of a cluster as `state.yaml` has it. Layers with nothing to remember are left out.
@@ -102,6 +106,9 @@ fn push_layer(text: &mut String, layer: &Layer, memory: &LayerState) -> std::fmt
         Layer::Tenant(TenantId { namespace, name }) => {
             writeln!(text, "  - layer: tenant\n    namespace: \"{namespace}\"\n    name: \"{name}\"")?;
         }
+    }
+    if let Some(uid) = &memory.uid {
+        writeln!(text, "    uid: \"{uid}\"")?;
     }
     if let Some(leaving) = memory.leaving {
         writeln!(text, "    leaving: \"{leaving}\"")?;

@@ -10,7 +10,9 @@ use crate::{
         values,
     },
     model::{
-        cluster::{OuroborosMode, SecretKey, TenantConfig, TenantDelivery, TenantsConfig},
+        cluster::{
+            IngressConfig, KubeconfigSecrets, OuroborosMode, SecretKey, TenantConfig, TenantDelivery, TenantsConfig,
+        },
         layer::TenantId,
     },
 };
@@ -21,8 +23,22 @@ pub(super) fn tenants(
     platform: raw::PlatformKind,
     raw: Option<&raw::Tenants>,
 ) -> Option<TenantsConfig> {
-    let defaults = raw.and_then(|raw| raw.defaults.clone()).unwrap_or_default();
-    check_wishes(faults, platform, "/spec/tenants/defaults", &defaults);
+    let wishes = raw.and_then(|raw| raw.defaults.clone()).unwrap_or_default();
+    check_wishes(faults, platform, "/spec/tenants/defaults", &wishes);
+    let ingress = optional_ingress(faults, "/spec/tenants/defaults/ingress", wishes.ingress.as_ref());
+    let kubeconfigs = raw.and_then(|raw| raw.kubeconfigs.as_ref());
+    let is_found = kubeconfigs.is_some();
+    let kubeconfigs = match kubeconfigs {
+        Some(raw) => kubeconfig_secrets(faults, platform, raw).map(Some),
+        None => Some(None),
+    };
+    if platform == raw::PlatformKind::Generic && is_found && wishes.ingress.is_none() {
+        let message = "`ingress` is missing: a kubeconfig does not say which ingress controller the tenant has";
+        let hint = "ingress: {class: nginx, service: {namespace: ingress-nginx, name: ingress-nginx-controller}, \
+                    proxyProtocol: true}";
+        faults.add_with_hint("/spec/tenants/defaults/ingress", message, hint);
+    }
+    let defaults = Defaults { ingress: ingress.clone().flatten(), wishes, is_found };
     let overrides = raw.and_then(|raw| raw.overrides.as_deref()).unwrap_or_default();
     let mut listed = BTreeMap::new();
     let mut complete = true;
@@ -37,11 +53,69 @@ pub(super) fn tenants(
         }
         listed.insert(tenant, config);
     }
+    let ingress = ingress?;
+    let kubeconfigs = kubeconfigs?;
     complete.then(|| TenantsConfig {
         discover: raw.and_then(|raw| raw.discover).unwrap_or(true),
-        defaults: config(&defaults),
+        kubeconfigs,
+        defaults: TenantConfig { ingress, ..config(&defaults.wishes) },
         listed,
     })
+}
+
+/// What an entry need not say.
+struct Defaults {
+    wishes: raw::TenantDefaults,
+    /// The ingress controller of `wishes`, when it is right.
+    ingress: Option<IngressConfig>,
+    /// Whether tenants are found by their kubeconfigs.
+    is_found: bool,
+}
+
+fn optional_ingress(faults: &mut Faults, at: &str, raw: Option<&raw::Ingress>) -> Option<Option<IngressConfig>> {
+    match raw {
+        Some(raw) => ingress(faults, at, raw).map(Some),
+        None => Some(None),
+    }
+}
+
+fn kubeconfig_secrets(
+    faults: &mut Faults,
+    platform: raw::PlatformKind,
+    raw: &raw::Kubeconfigs,
+) -> Option<KubeconfigSecrets> {
+    let at = "/spec/tenants/kubeconfigs";
+    if platform == raw::PlatformKind::Cozystack {
+        let message = "`kubeconfigs` is for the generic platform; on cozystack tenants are found by their objects";
+        faults.add(at, message);
+    }
+    match (raw.maker, &raw.selector, &raw.key) {
+        (Some(raw::Maker::ClusterApi), None, None) => Some(KubeconfigSecrets::ClusterApi),
+        (Some(raw::Maker::Kamaji), None, None) => Some(KubeconfigSecrets::Kamaji),
+        (Some(_), selector, key) => {
+            let given = [("selector", selector), ("key", key)];
+            for (name, _) in given.into_iter().filter(|(_, text)| text.is_some()) {
+                let message = format!("`{name}` goes without `maker`, which says what its Secrets are called");
+                faults.add(format!("{at}/{name}"), message);
+            }
+            None
+        }
+        (None, Some(selector), Some(key)) => {
+            let selector = faults.take(&format!("{at}/selector"), values::label_selector(selector));
+            let key = faults.take(&format!("{at}/key"), values::secret_key(key));
+            Some(KubeconfigSecrets::Selected { selector: selector?, key: key? })
+        }
+        (None, Some(_), None) => {
+            let message = "`key` is missing: a selector does not say where in the Secrets the kubeconfigs are";
+            faults.add_with_hint(format!("{at}/key"), message, "key: kubeconfig");
+            None
+        }
+        (None, None, _) => {
+            let message = "`maker` is missing: give who makes the Secrets, or `selector` and `key`";
+            faults.add_with_hint(format!("{at}/maker"), message, "maker: clusterApi");
+            None
+        }
+    }
 }
 
 fn listed_tenant(
@@ -49,23 +123,23 @@ fn listed_tenant(
     platform: raw::PlatformKind,
     at: &str,
     raw: &raw::TenantOverride,
-    defaults: &raw::TenantDefaults,
+    defaults: &Defaults,
 ) -> Option<(TenantId, TenantConfig)> {
     let namespace = faults.take(&format!("{at}/namespace"), values::namespace(&raw.namespace));
     let name = faults.take(&format!("{at}/name"), values::name(&raw.name));
     let wishes = wishes(raw);
     check_wishes(faults, platform, at, &wishes);
-    check_platform(faults, platform, at, raw);
+    check_platform(faults, platform, at, raw, defaults);
     let kubeconfig = match &raw.kubeconfig {
         Some(raw) => secret_key(faults, &format!("{at}/kubeconfig"), raw).map(Some),
         None => Some(None),
     };
-    let ingress = match &raw.ingress {
-        Some(raw) => ingress(faults, &format!("{at}/ingress"), raw).map(Some),
-        None => Some(None),
+    let ingress = optional_ingress(faults, &format!("{at}/ingress"), raw.ingress.as_ref());
+    let config = TenantConfig {
+        kubeconfig: kubeconfig?,
+        ingress: ingress?.or_else(|| defaults.ingress.clone()),
+        ..config(&with_defaults(wishes, &defaults.wishes))
     };
-    let config =
-        TenantConfig { kubeconfig: kubeconfig?, ingress: ingress?, ..config(&with_defaults(wishes, defaults)) };
     Some((TenantId { namespace: namespace?, name: name? }, config))
 }
 
@@ -79,6 +153,7 @@ fn wishes(raw: &raw::TenantOverride) -> raw::TenantDefaults {
         r#static: raw.r#static.clone(),
         proxy_protocol: raw.proxy_protocol,
         real_ip_cidrs: raw.real_ip_cidrs.clone(),
+        ingress: raw.ingress.clone(),
     }
 }
 
@@ -92,6 +167,7 @@ fn with_defaults(wishes: raw::TenantDefaults, defaults: &raw::TenantDefaults) ->
         r#static: wishes.r#static.filter(|raw| raw.records.is_some()).or_else(|| defaults.r#static.clone()),
         proxy_protocol: wishes.proxy_protocol.or(defaults.proxy_protocol),
         real_ip_cidrs: wishes.real_ip_cidrs.or_else(|| defaults.real_ip_cidrs.clone()),
+        ingress: wishes.ingress.or_else(|| defaults.ingress.clone()),
     }
 }
 
@@ -100,24 +176,31 @@ fn check_wishes(faults: &mut Faults, platform: raw::PlatformKind, at: &str, raw:
         let message = "`addon` is for cozystack; the generic platform has no add-ons";
         faults.add_with_hint(format!("{at}/delivery"), message, "delivery: remoteHelmRelease");
     }
+    if platform == raw::PlatformKind::Cozystack && raw.ingress.is_some() {
+        let message = "`ingress` is for the generic platform; on cozystack it follows from the tenant's object";
+        faults.add(format!("{at}/ingress"), message);
+    }
     faults.take_list(&format!("{at}/realIpCidrs"), raw.real_ip_cidrs.as_deref().unwrap_or_default(), values::cidr);
 }
 
-fn check_platform(faults: &mut Faults, platform: raw::PlatformKind, at: &str, raw: &raw::TenantOverride) {
-    match platform {
-        raw::PlatformKind::Cozystack => {
-            if raw.ingress.is_some() {
-                let message = "`ingress` is for the generic platform; on cozystack it follows from the tenant's object";
-                faults.add(format!("{at}/ingress"), message);
-            }
-        }
-        raw::PlatformKind::Generic => {
-            for (key, given) in [("kubeconfig", raw.kubeconfig.is_some()), ("ingress", raw.ingress.is_some())] {
-                if !given {
-                    let message = format!("`{key}` is missing: the generic platform does not say it");
-                    faults.add(format!("{at}/{key}"), message);
-                }
-            }
+/// On the generic platform somebody must say what cozystack says by itself.
+fn check_platform(
+    faults: &mut Faults,
+    platform: raw::PlatformKind,
+    at: &str,
+    raw: &raw::TenantOverride,
+    defaults: &Defaults,
+) {
+    if platform == raw::PlatformKind::Cozystack {
+        return;
+    }
+    for (key, is_given) in [
+        ("kubeconfig", raw.kubeconfig.is_some() || defaults.is_found),
+        ("ingress", raw.ingress.is_some() || defaults.wishes.ingress.is_some()),
+    ] {
+        if !is_given {
+            let message = format!("`{key}` is missing: the generic platform does not say it");
+            faults.add(format!("{at}/{key}"), message);
         }
     }
 }

@@ -55,6 +55,8 @@ pub(super) enum ValueError {
     Uid(String),
     #[error("`{}` is not the key of a Secret: letters, digits, `-`, `_` and `.`", .0.escape_debug())]
     SecretKey(String),
+    #[error("`{}` is not a label selector such as `example.org/tenant=yes`", .0.escape_debug())]
+    LabelSelector(String),
     #[error("this is empty")]
     Empty,
 }
@@ -236,6 +238,17 @@ pub(super) fn secret_key(text: &str) -> Result<String, ValueError> {
         Ok(text.to_owned())
     } else {
         Err(ValueError::SecretKey(text.to_owned()))
+    }
+}
+
+/// A label selector of the API that selects something. What it means is the API server's to say; here it must only hold a
+/// label, and nothing that no selector holds.
+pub(super) fn label_selector(text: &str) -> Result<String, ValueError> {
+    let lawful = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=!,() ".contains(&byte);
+    if text.bytes().any(|byte| byte.is_ascii_alphanumeric()) && text.len() <= 1024 && text.bytes().all(lawful) {
+        Ok(text.to_owned())
+    } else {
+        Err(ValueError::LabelSelector(text.to_owned()))
     }
 }
 

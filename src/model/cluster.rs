@@ -12,6 +12,8 @@ use crate::model::{hostname::Hostname, layer::TenantId, name::Name};
 pub struct ClusterConfig {
     /// Equal to the folder's name.
     pub name: Name,
+    /// How the cluster is read.
+    pub access: Access,
     /// The UID that the cluster's namespace `kube-system` must have; anything else is another cluster.
     pub uid: Option<String>,
     /// The platform and where its values are.
@@ -28,6 +30,45 @@ pub struct ClusterConfig {
     pub pins: PinPolicy,
     /// The Flux source that reads this repository; a `Kustomization` for a tenant refers to it.
     pub flux_source: FluxSource,
+}
+
+/// How a cluster is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// How it is reached; `None`: nobody said, and it is not read.
+    pub way: Option<AccessWay>,
+    /// The namespaces whose Ingresses and routes are read; empty: all of them.
+    pub namespaces: Vec<Name>,
+    /// What is inside its tenant clusters.
+    pub tenants: TenantAccess,
+}
+
+/// How tenant clusters are read, with the kubeconfigs that the host has of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TenantAccess {
+    /// Whether they are read at all.
+    pub read: bool,
+    /// Whether their API servers may have loopback addresses.
+    pub loopback: bool,
+    /// Whether their API servers may have link-local addresses.
+    pub link_local: bool,
+}
+
+impl Default for TenantAccess {
+    fn default() -> Self {
+        Self { read: true, loopback: false, link_local: false }
+    }
+}
+
+/// How a cluster is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessWay {
+    /// A context of the user's kubeconfig.
+    Context(String),
+    /// The current context of a kubeconfig of its own.
+    Kubeconfig(String),
+    /// The service account of the pod that the program runs in.
+    InCluster,
 }
 
 /// The platform that the cluster runs.
@@ -218,10 +259,29 @@ pub struct HostConfig {
 pub struct TenantsConfig {
     /// Whether tenants that the inventory shows and nobody listed count too.
     pub discover: bool,
+    /// Which Secrets of the host make tenants, on the generic platform; `None`: there only the listed ones are tenants.
+    /// When it is given, the defaults have an ingress controller.
+    pub kubeconfigs: Option<KubeconfigSecrets>,
     /// For a tenant that nobody listed.
     pub defaults: TenantConfig,
     /// The listed ones, with the defaults already filled in.
     pub listed: BTreeMap<TenantId, TenantConfig>,
+}
+
+/// The Secrets of a host that hold the kubeconfigs of tenants, one for each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KubeconfigSecrets {
+    /// Those that Cluster API makes: `<cluster>-kubeconfig`, key `value`.
+    ClusterApi,
+    /// Those that Kamaji makes: `<control plane>-admin-kubeconfig`, key `admin.conf`.
+    Kamaji,
+    /// All that a label selector of the API selects.
+    Selected {
+        /// The selector, as the API takes it.
+        selector: String,
+        /// The key with the kubeconfig.
+        key: String,
+    },
 }
 
 /// What is wanted in one tenant.
@@ -237,9 +297,10 @@ pub struct TenantConfig {
     pub proxy_protocol: bool,
     /// The load balancer's address ranges, for the tenant's ingress controller to trust. CIDR texts.
     pub real_ip_cidrs: Vec<String>,
-    /// The Secret with the tenant's kubeconfig, and its key; `None` on cozystack means the platform's own.
+    /// The Secret with the tenant's kubeconfig, and its key; `None` on cozystack means the platform's own, elsewhere the
+    /// Secret that the tenant was found by.
     pub kubeconfig: Option<SecretKey>,
-    /// The tenant's ingress controller; always given when the platform is generic, never on cozystack.
+    /// The tenant's ingress controller; always given for a tenant of the generic platform, never on cozystack.
     pub ingress: Option<IngressConfig>,
 }
 

@@ -16,6 +16,8 @@ pub struct State {
 /// The memory of one layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LayerState {
+    /// The identity of the tenant cluster that the layer was delivered to: the UID of its namespace `kube-system`.
+    pub uid: Option<String>,
     /// Hosts whose record is still committed although the last complete inventory lacks them, with the time of the
     /// first inventory that lacked them.
     pub tombstones: BTreeMap<Hostname, Timestamp>,
@@ -27,6 +29,6 @@ pub struct LayerState {
 impl LayerState {
     /// Whether there is nothing to remember.
     pub fn is_empty(&self) -> bool {
-        self.tombstones.is_empty() && self.leaving.is_none()
+        self.uid.is_none() && self.tombstones.is_empty() && self.leaving.is_none()
     }
 }

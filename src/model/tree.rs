@@ -129,6 +129,19 @@ impl Tree {
     }
 }
 
+/// `folder/relative` without `.` and `..`; `None` when it leads out of the repository.
+pub fn resolve(folder: &str, relative: &str) -> Option<String> {
+    let mut parts: Vec<_> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in relative.split('/') {
+        match part {
+            "" | "." => (),
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

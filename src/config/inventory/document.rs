@@ -126,6 +126,7 @@ pub(super) struct Section {
     pub(super) items: Option<Leaf<Vec<Object>>>,
     values: BTreeMap<String, Leaf<Value>>,
     sections: BTreeMap<String, Leaf<Self>>,
+    pub(super) settings: Leaf<BTreeMap<Key, Leaf<String>>>,
     pub(super) tenant_clusters: Leaf<Vec<Leaf<Self>>>,
 }
 
@@ -180,15 +181,20 @@ impl<'de> Visitor<'de> for SectionVisitor {
         while let Some(Key { at, text: key }) = entries.next_key()? {
             match key.as_str() {
                 "items" => section.items = Some(entries.next_value()?),
+                "settings" => section.settings = entries.next_value()?,
                 "tenantClusters" => section.tenant_clusters = entries.next_value()?,
                 "observedAt" | "uid" | "state" | "reason" | "message" | "namespace" | "name" => {
                     section.values.insert(key.clone(), entries.next_value()?);
                 }
-                "host" | "ingresses" | "gateways" | "httpRoutes" | "dnsConfigMaps" | "tenants" | "packages"
-                | "helmReleases" => {
+                "host" | "ingresses" | "gateways" | "httpRoutes" | "tlsRoutes" | "services" | "dnsConfigMaps"
+                | "tenants" | "packages" | "platformSettings" | "helmReleases" | "kustomizations"
+                | "gitRepositories" => {
                     section.sections.insert(key.clone(), entries.next_value()?);
                 }
-                other => section.raw.read(other, &mut entries)?,
+                other => {
+                    let known = section.raw.known_kind();
+                    section.raw.read(other, known, &mut entries)?;
+                }
             }
             section.keys.push((at, key));
         }

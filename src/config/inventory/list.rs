@@ -14,19 +14,13 @@ use crate::{
         kubernetes::leaf::Fault,
     },
     model::{
-        digest::Digest,
         inventory::{ClusterInventory, Inventory},
         observed::{Observed, Unknown},
     },
 };
 
 /// Makes the inventory of one host cluster of lists and single objects.
-pub(super) fn inventory(
-    documents: Vec<Document>,
-    digest: Digest,
-    read_at: Timestamp,
-    faults: &mut Vec<Fault>,
-) -> Inventory {
+pub(super) fn inventory(documents: Vec<Document>, read_at: Timestamp, faults: &mut Vec<Fault>) -> Inventory {
     let mut shelf = Shelf::default();
     let mut truncated: BTreeMap<Kind, String> = BTreeMap::new();
     for document in documents {
@@ -48,18 +42,23 @@ pub(super) fn inventory(
     Inventory {
         cluster: None,
         observed_at: read_at,
-        uid: Observed::Unknown(Unknown::not_collected()),
         host: ClusterInventory {
+            uid: Observed::Unknown(Unknown::not_collected()),
             ingresses: observed(state(Kind::Ingress), shelf.take_ingresses(faults)),
             gateways: observed(state(Kind::Gateway), shelf.take_gateways(faults)),
             http_routes: observed(state(Kind::HttpRoute), shelf.take_http_routes(faults)),
+            tls_routes: observed(state(Kind::TlsRoute), shelf.take_tls_routes(faults)),
+            // A list does not show which Services were asked for, so what it lacks may exist.
+            services: Observed::Unknown(Unknown::not_collected()),
             dns_config_maps: dns_config_maps(state(Kind::ConfigMap), shelf.take_config_maps(faults)),
         },
         tenants: observed(state(Kind::Tenant), shelf.take_tenants(faults)),
         packages: observed(state(Kind::Package), shelf.take_packages(faults)),
+        platform_settings: Observed::Unknown(Unknown::not_collected()),
         helm_releases: observed(state(Kind::HelmRelease), shelf.take_helm_releases(faults)),
+        kustomizations: observed(state(Kind::Kustomization), shelf.take_kustomizations(faults)),
+        git_repositories: observed(state(Kind::GitRepository), shelf.take_git_repositories(faults)),
         tenant_clusters: BTreeMap::new(),
-        digest,
     }
 }
 

@@ -23,14 +23,20 @@
 //!       spec: {ingressClassName: nginx, tls: [{hosts: [shop.example.org]}]}
 //!   gateways: {state: Absent}                # the kind does not exist there
 //!   httpRoutes: {state: Unknown, reason: Forbidden, message: "no right to list it"}
+//!   tlsRoutes: {state: Absent}
+//!   services: {state: Present, items: []}    # those that were asked for: the ingress controller's and the proxy's
 //!   dnsConfigMaps: {state: Present, items: []}   # of kube-system: coredns, coredns-custom, node-local-dns
-//! tenants: {state: Present, items: []}       # apps.cozystack.io Kubernetes
+//! tenants: {state: Present, items: []}       # apps.cozystack.io Kubernetes; elsewhere bobbypin.dev Tenant
 //! packages: {state: Present, items: []}      # cozystack.io Package
+//! platformSettings: {state: Present, settings: {root-host: example.org}}  # of cozy-system/cozystack-values
 //! helmReleases: {state: Present, items: []}  # helm.toolkit.fluxcd.io HelmRelease
+//! kustomizations: {state: Present, items: []}    # kustomize.toolkit.fluxcd.io Kustomization
+//! gitRepositories: {state: Present, items: []}   # source.toolkit.fluxcd.io GitRepository
 //! tenantClusters:                            # what each tenant cluster holds
 //! - namespace: tenant-acme
 //!   name: shop
-//!   ingresses: {state: Present, items: []}   # the same four sources as the host has
+//!   uid: 5b0e…                               # of the tenant cluster's own namespace kube-system
+//!   ingresses: {state: Present, items: []}   # the same sources as the host has
 //! ```
 //!
 //! A source that is left out was not collected, which is not the same as empty: its layers are held. `uid` may also be
@@ -43,7 +49,7 @@
 //! other. They say nothing about the cluster's name and the time of reading; the caller's are taken. Kinds that do not
 //! occur were not collected. Of an empty list, only one of a kind (`kind: IngressList`) says that there is nothing. A list
 //! that ends before its end (`metadata.continue`, `metadata.remainingItemCount`) makes its kinds unknown. Foreign kinds
-//! are passed over.
+//! are passed over, and so are Services: a list does not show which of them were asked for.
 //!
 //! Whether such a list covers all namespaces cannot be seen: give `-A`. The ConfigMaps of DNS are only taken when what is
 //! lacking can be told from what was not asked for: `coredns` must be there together with `coredns-custom`, or together
@@ -51,22 +57,42 @@
 //!
 //! # Both
 //!
-//! The order of objects and documents has no meaning; everything comes out sorted. The digest of an inventory is that of
-//! the file's bytes, because that is what a person can compute again.
+//! The order of objects and documents has no meaning; everything comes out sorted. The digest of an inventory is the
+//! sha256 of what [`inventory_json`] writes of it, so the same content has the same digest in every form.
+//!
+//! # Answers of an API server
+//!
+//! [`Collection`] reads the pages of one kind for a client. What an object means is decided in one place for files and
+//! pages.
 
+mod address;
+mod change;
 mod document;
+mod item;
+mod lines;
 mod list;
 mod object;
+mod package;
+mod page;
+mod settings;
 mod shelf;
 mod snapshot;
 mod spec;
+mod tenants;
 mod write;
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-pub use self::write::inventory_text;
+pub use self::{
+    change::{Change, InventoryChange, SourceState, changes},
+    object::{DNS_CONFIG_MAPS, Kind, SecretMetadata},
+    page::{Collection, PageEnd, PageError, namespace_uid},
+    settings::platform_settings,
+    tenants::{kubeconfig_selector, kubeconfig_tenants},
+    write::{digest, inventory_json, inventory_text},
+};
 use crate::{
     config::{
         inventory::document::Document,
@@ -77,7 +103,7 @@ use crate::{
         },
         problem::{Problem, Source},
     },
-    model::{digest::Digest, inventory::Inventory},
+    model::inventory::Inventory,
 };
 
 /// Reads the inventories of a file: one for each cluster, sorted by name, or the one of a plain list.
@@ -89,10 +115,9 @@ use crate::{
 /// All problems of the file that can be found, in its order.
 pub fn parse_inventory(source: &Source, read_at: Timestamp) -> Result<Vec<Inventory>, Vec<Problem>> {
     let text = text_of(source)?;
-    let digest = Digest::of(&source.bytes);
     let read = read_documents(text)
         .map_err(|error| vec![Fault::from(error)])
-        .and_then(|documents| inventories(documents, &digest, read_at));
+        .and_then(|documents| inventories(documents, read_at));
     let faults = match read {
         Ok(inventories) => return Ok(inventories),
         Err(faults) => faults,
@@ -100,19 +125,19 @@ pub fn parse_inventory(source: &Source, read_at: Timestamp) -> Result<Vec<Invent
     // The fast way to read JSON does not know the places of values. A file with problems is read again.
     let is_placed = |fault: &Fault| fault.at != At::default();
     let placed = match read_documents_with_places(text) {
-        Ok(documents) if !faults.iter().all(is_placed) => inventories(documents, &digest, read_at).err(),
+        Ok(documents) if !faults.iter().all(is_placed) => inventories(documents, read_at).err(),
         _ => None,
     };
     Err(Problems::of(&source.path, text).all(placed.unwrap_or(faults)))
 }
 
-fn inventories(documents: Vec<Document>, digest: &Digest, read_at: Timestamp) -> Result<Vec<Inventory>, Vec<Fault>> {
+fn inventories(documents: Vec<Document>, read_at: Timestamp) -> Result<Vec<Inventory>, Vec<Fault>> {
     let mut faults = Vec::new();
     if documents.is_empty() {
         return Err(vec![whole("the file holds no object")]);
     }
     if !documents.iter().any(|document| matches!(document, Document::Snapshot(..))) {
-        let inventory = list::inventory(documents, digest.clone(), read_at, &mut faults);
+        let inventory = list::inventory(documents, read_at, &mut faults);
         return if faults.is_empty() { Ok(vec![inventory]) } else { Err(faults) };
     }
     let mut inventories = Vec::new();
@@ -120,7 +145,7 @@ fn inventories(documents: Vec<Document>, digest: &Digest, read_at: Timestamp) ->
     for document in documents {
         match document {
             Document::Snapshot(at, section) => {
-                let Some(inventory) = snapshot::snapshot(at, *section, digest.clone(), &mut faults) else { continue };
+                let Some(inventory) = snapshot::snapshot(at, *section, &mut faults) else { continue };
                 if let Some(cluster) = &inventory.cluster
                     && !clusters.insert(cluster.clone())
                 {

@@ -11,36 +11,67 @@ use serde_json::{Map, Value};
 
 use crate::{
     config::{
-        inventory::spec::{Spec, config_map, texts_by_key},
+        inventory::{
+            package,
+            spec::{Spec, Status, config_map, texts_by_key},
+        },
         kubernetes::leaf::{At, Fault, Leaf, Read, Shape, Shaped},
     },
     model::{
-        inventory::{GatewayObject, HelmReleaseObject, HttpRouteObject, IngressObject, ObjectMeta, TenantObject},
+        inventory::{
+            GatewayObject, GitRepositoryObject, HelmReleaseObject, IngressObject, KustomizationObject, ObjectMeta,
+            RouteObject, ServiceObject, TenantObject,
+        },
         layer::TenantId,
     },
 };
 
 /// The kinds that an inventory knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// `networking.k8s.io` Ingress.
     Ingress,
+    /// `gateway.networking.k8s.io` Gateway.
     Gateway,
+    /// `gateway.networking.k8s.io` HTTPRoute.
     HttpRoute,
+    /// `gateway.networking.k8s.io` TLSRoute.
+    TlsRoute,
+    /// Service of the core group.
+    Service,
+    /// ConfigMap of the core group.
     ConfigMap,
+    /// `apps.cozystack.io` Kubernetes: a tenant cluster.
     Tenant,
+    /// `bobbypin.dev` Tenant: a tenant cluster that was found by the Secret with its kubeconfig. In snapshots only.
+    KubeconfigTenant,
+    /// Secret of the core group, but for what is in it: `meta.k8s.io` PartialObjectMetadata. In answers only.
+    SecretMetadata,
+    /// `cozystack.io` Package.
     Package,
+    /// `helm.toolkit.fluxcd.io` HelmRelease.
     HelmRelease,
+    /// `kustomize.toolkit.fluxcd.io` Kustomization.
+    Kustomization,
+    /// `source.toolkit.fluxcd.io` GitRepository.
+    GitRepository,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    /// Those that stand in files.
+    const IN_FILES: [Self; 12] = [
         Self::Ingress,
         Self::Gateway,
         Self::HttpRoute,
+        Self::TlsRoute,
+        Self::Service,
         Self::ConfigMap,
         Self::Tenant,
+        Self::KubeconfigTenant,
         Self::Package,
         Self::HelmRelease,
+        Self::Kustomization,
+        Self::GitRepository,
     ];
 
     /// The API version that is written, and the kind. In what is read, only the group counts.
@@ -49,18 +80,29 @@ impl Kind {
             Self::Ingress => ("networking.k8s.io/v1", "Ingress"),
             Self::Gateway => ("gateway.networking.k8s.io/v1", "Gateway"),
             Self::HttpRoute => ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+            Self::TlsRoute => ("gateway.networking.k8s.io/v1alpha2", "TLSRoute"),
+            Self::Service => ("v1", "Service"),
             Self::ConfigMap => ("v1", "ConfigMap"),
             Self::Tenant => ("apps.cozystack.io/v1alpha1", "Kubernetes"),
+            Self::KubeconfigTenant => ("bobbypin.dev/v1alpha1", "Tenant"),
+            Self::SecretMetadata => ("meta.k8s.io/v1", "PartialObjectMetadata"),
             Self::Package => ("cozystack.io/v1alpha1", "Package"),
             Self::HelmRelease => ("helm.toolkit.fluxcd.io/v2", "HelmRelease"),
+            Self::Kustomization => ("kustomize.toolkit.fluxcd.io/v1", "Kustomization"),
+            Self::GitRepository => ("source.toolkit.fluxcd.io/v1", "GitRepository"),
         }
     }
 
     pub(super) fn of(api_version: &str, kind: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| {
+        Self::IN_FILES.into_iter().find(|known| {
             let (known_version, known_kind) = known.names();
             known_kind == kind && group(known_version) == group(api_version)
         })
+    }
+
+    /// Whether a controller says in `status` how far it is.
+    const fn has_progress(self) -> bool {
+        matches!(self, Self::HelmRelease | Self::Kustomization | Self::GitRepository)
     }
 }
 
@@ -76,10 +118,19 @@ pub(super) fn group(api_version: &str) -> &str {
 }
 
 /// The ConfigMaps of `kube-system` that DNS reads.
-pub(super) const DNS_CONFIG_MAPS: [&str; 3] = ["coredns", "coredns-custom", "node-local-dns"];
+pub const DNS_CONFIG_MAPS: [&str; 3] = ["coredns", "coredns-custom", "node-local-dns"];
 
 /// A ConfigMap that every namespace of a live cluster has. A list that shows it was not made by naming ConfigMaps.
 pub(super) const ROOT_CA: &str = "kube-root-ca.crt";
+
+/// A Secret without what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretMetadata {
+    /// Whose it is.
+    pub meta: ObjectMeta,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+}
 
 /// One object, with all that is wrong with it.
 #[derive(Debug)]
@@ -94,12 +145,17 @@ pub(super) struct Object {
 pub(super) enum Content {
     Ingress(IngressObject),
     Gateway(GatewayObject),
-    HttpRoute(HttpRouteObject),
+    HttpRoute(RouteObject),
+    TlsRoute(RouteObject),
+    Service(ServiceObject),
     /// A ConfigMap of `kube-system` that DNS reads, or [`ROOT_CA`] without its data.
     ConfigMap(String, BTreeMap<String, String>),
     Tenant(TenantId, TenantObject),
+    SecretMetadata(SecretMetadata),
     Package(String, Value),
     HelmRelease(Box<HelmReleaseObject>),
+    Kustomization(Box<KustomizationObject>),
+    GitRepository(Box<GitRepositoryObject>),
     /// Nothing that an inventory is about.
     Foreign,
     /// `null` in a list.
@@ -117,11 +173,38 @@ impl Content {
             Self::Ingress(_) => Some(Kind::Ingress),
             Self::Gateway(_) => Some(Kind::Gateway),
             Self::HttpRoute(_) => Some(Kind::HttpRoute),
+            Self::TlsRoute(_) => Some(Kind::TlsRoute),
+            Self::Service(_) => Some(Kind::Service),
             Self::ConfigMap(..) => Some(Kind::ConfigMap),
-            Self::Tenant(..) => Some(Kind::Tenant),
+            Self::Tenant(_, TenantObject::Kubernetes { .. }) => Some(Kind::Tenant),
+            Self::Tenant(_, TenantObject::Kubeconfig(_)) => Some(Kind::KubeconfigTenant),
+            Self::SecretMetadata(_) => Some(Kind::SecretMetadata),
             Self::Package(..) => Some(Kind::Package),
             Self::HelmRelease(_) => Some(Kind::HelmRelease),
+            Self::Kustomization(_) => Some(Kind::Kustomization),
+            Self::GitRepository(_) => Some(Kind::GitRepository),
             Self::Foreign | Self::Nothing | Self::Kindless(_) | Self::Broken => None,
+        }
+    }
+
+    /// Whose it is, of what the model keeps with its namespace and name.
+    pub(super) fn meta_mut(&mut self) -> Option<&mut ObjectMeta> {
+        match self {
+            Self::Ingress(ingress) => Some(&mut ingress.meta),
+            Self::Gateway(gateway) => Some(&mut gateway.meta),
+            Self::HttpRoute(route) | Self::TlsRoute(route) => Some(&mut route.meta),
+            Self::Service(service) => Some(&mut service.meta),
+            Self::SecretMetadata(secret) => Some(&mut secret.meta),
+            Self::HelmRelease(release) => Some(&mut release.meta),
+            Self::Kustomization(kustomization) => Some(&mut kustomization.meta),
+            Self::GitRepository(repository) => Some(&mut repository.meta),
+            Self::ConfigMap(..)
+            | Self::Tenant(..)
+            | Self::Package(..)
+            | Self::Foreign
+            | Self::Nothing
+            | Self::Kindless(_)
+            | Self::Broken => None,
         }
     }
 }
@@ -168,19 +251,25 @@ pub(super) struct Raw {
     spec: Leaf<Spec>,
     /// `spec` as it is, of a Package.
     whole_spec: Leaf<Map<String, Value>>,
+    status: Leaf<Status>,
     data: Leaf<BTreeMap<String, Leaf<String>>>,
 }
 
 impl Raw {
-    /// Reads the value of one key of an object.
-    pub(super) fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
+    /// Reads the value of one key of an object, of which only this kind's fields are built when the kind is known already.
+    pub(super) fn read<'de, A: MapAccess<'de>>(
+        &mut self,
+        key: &str,
+        known: Option<Option<Kind>>,
+        entries: &mut A,
+    ) -> Result<(), A::Error> {
         match key {
             "apiVersion" => self.api_version = entries.next_value()?,
             "kind" => self.kind = entries.next_value()?,
             "metadata" => self.metadata = entries.next_value()?,
-            "spec" => match self.known_kind() {
+            "spec" => match known {
                 Some(Some(Kind::Package)) => self.whole_spec = entries.next_value()?,
-                Some(None | Some(Kind::ConfigMap)) => {
+                Some(None | Some(Kind::ConfigMap | Kind::SecretMetadata)) => {
                     entries.next_value::<IgnoredAny>()?;
                 }
                 Some(Some(_)) => self.spec = entries.next_value()?,
@@ -196,8 +285,11 @@ impl Raw {
                     }
                 }
             },
+            "status" if known.is_none_or(|kind| kind.is_some_and(Kind::has_progress)) => {
+                self.status = entries.next_value()?;
+            }
             // JSON with sorted keys has it before the kind.
-            "data" if matches!(self.known_kind(), None | Some(Some(Kind::ConfigMap))) => {
+            "data" if matches!(known, None | Some(Some(Kind::ConfigMap))) => {
                 self.data = entries.next_value()?;
             }
             _ => {
@@ -208,7 +300,7 @@ impl Raw {
     }
 
     /// The kind, when it was read already; `Some(None)` for a foreign one.
-    fn known_kind(&self) -> Option<Option<Kind>> {
+    pub(super) fn known_kind(&self) -> Option<Option<Kind>> {
         match (&self.api_version.read, &self.kind.read) {
             (Read::Value(api_version), Read::Value(kind)) => Some(Kind::of(api_version, kind)),
             _ => None,
@@ -239,6 +331,12 @@ impl Raw {
             }
             return Object { at, faults, content: Content::Foreign };
         };
+        self.finish_as(kind, at)
+    }
+
+    /// Checks the object, which is of this kind.
+    pub(super) fn finish_as(self, kind: Kind, at: At) -> Object {
+        let mut faults = Vec::new();
         if let Read::Wrong(found) = self.metadata.read {
             let (at, key) = (self.metadata.at.or(at), "metadata".to_owned());
             faults.push(Fault { at, key, message: format!("{kind}: `metadata` is {found}, not a mapping") });
@@ -246,27 +344,43 @@ impl Raw {
         }
         let metadata = self.metadata.take("metadata", &mut faults).unwrap_or_default();
         let (meta, labels) = metadata.check(kind, at, &mut faults);
-        let subject = match (&*meta.namespace, &*meta.name) {
-            ("", "") => kind.to_string(),
-            ("", name) | (name, "") => format!("{kind} `{name}`"),
-            (namespace, name) => format!("{kind} `{namespace}/{name}`"),
-        };
+        // The checks below consume both, and a subject is only made for what is wrong.
+        let (namespace, name) = (meta.namespace.clone(), meta.name.clone());
         let spec = self.spec.take("spec", &mut faults).unwrap_or_default();
+        let status = self.status.take("status", &mut faults).unwrap_or_default();
         let content = match kind {
             Kind::Ingress => Content::Ingress(spec.ingress(meta, &mut faults)),
             Kind::Gateway => Content::Gateway(spec.gateway(meta, &mut faults)),
-            Kind::HttpRoute => Content::HttpRoute(spec.http_route(meta, &mut faults)),
+            Kind::HttpRoute => Content::HttpRoute(spec.route(meta, &mut faults)),
+            Kind::TlsRoute => Content::TlsRoute(spec.route(meta, &mut faults)),
+            Kind::Service => Content::Service(spec.service(meta, &mut faults)),
             Kind::ConfigMap => config_map(&meta, self.data, &mut faults),
             Kind::Tenant => spec.tenant(&meta, at, &mut faults),
+            Kind::KubeconfigTenant => spec.kubeconfig_tenant(&meta, at, &mut faults),
+            Kind::SecretMetadata => Content::SecretMetadata(SecretMetadata { meta, labels }),
             Kind::Package => {
                 let spec = self.whole_spec.take("spec", &mut faults).unwrap_or_default();
-                Content::Package(meta.name.as_ref().to_owned(), Value::Object(spec))
+                Content::Package(meta.name.as_ref().to_owned(), Value::Object(package::kept(&meta.name, spec)))
             }
-            Kind::HelmRelease => Content::HelmRelease(Box::new(spec.helm_release(meta, labels, &mut faults))),
+            Kind::HelmRelease => {
+                let release = spec.helm_release(meta, labels, status, &mut faults);
+                Content::HelmRelease(Box::new(release))
+            }
+            Kind::Kustomization => {
+                let kustomization = spec.kustomization(meta, status, at, &mut faults);
+                Content::Kustomization(Box::new(kustomization))
+            }
+            Kind::GitRepository => {
+                let repository = spec.git_repository(meta, status, &mut faults);
+                Content::GitRepository(Box::new(repository))
+            }
         };
-        for fault in &mut faults {
-            fault.at = fault.at.or(at);
-            fault.message = format!("{subject}: {}", fault.message);
+        if !faults.is_empty() {
+            let subject = subject(kind, &namespace, &name);
+            for fault in &mut faults {
+                fault.at = fault.at.or(at);
+                fault.message = format!("{subject}: {}", fault.message);
+            }
         }
         let content = if faults.is_empty() { content } else { Content::Broken };
         Object { at, faults, content }
@@ -290,7 +404,8 @@ impl<'de> Deserialize<'de> for Raw {
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
                 let mut raw = Raw::default();
                 while let Some(key) = entries.next_key::<String>()? {
-                    raw.read(&key, &mut entries)?;
+                    let known = raw.known_kind();
+                    raw.read(&key, known, &mut entries)?;
                 }
                 Ok(raw)
             }
@@ -305,12 +420,13 @@ impl<'de> Deserialize<'de> for Raw {
 pub(super) struct Metadata {
     pub(super) name: Leaf<String>,
     pub(super) namespace: Leaf<String>,
-    uid: Leaf<String>,
+    pub(super) uid: Leaf<String>,
     creation_timestamp: Leaf<String>,
     labels: Leaf<BTreeMap<String, Leaf<String>>>,
     #[serde(rename = "continue")]
     pub(super) continues: Leaf<String>,
     pub(super) remaining_item_count: Leaf<Value>,
+    pub(super) resource_version: Leaf<String>,
 }
 
 impl Shaped for Metadata {
@@ -323,6 +439,7 @@ impl Metadata {
         let namespace = if kind == Kind::Package {
             let at = self.namespace.at.or(at);
             if let Some(namespace) = self.namespace.take("metadata.namespace", faults) {
+                let namespace = Shown(&namespace);
                 let message = format!("`metadata.namespace` is `{namespace}`, but the kind belongs to no namespace");
                 faults.push(Fault { at, key: "metadata.namespace".to_owned(), message });
             }
@@ -340,13 +457,37 @@ impl Metadata {
                 })
                 .ok()
         });
-        let labels = texts_by_key(self.labels, "metadata.labels", faults);
+        // Nobody asks for those of other kinds.
+        let labels = match kind {
+            Kind::HelmRelease | Kind::SecretMetadata => texts_by_key(self.labels, "metadata.labels", faults),
+            _ => BTreeMap::new(),
+        };
         (ObjectMeta { namespace: namespace.into(), name: name.into(), uid, created }, labels)
     }
 }
 
 pub(super) fn not_a_time(key: &str, text: &str) -> String {
-    format!("`{key}` is `{}`, not a time like `2026-11-20T10:00:00Z`", text.escape_debug())
+    format!("`{key}` is `{}`, not a time like `2026-11-20T10:00:00Z`", Shown(text))
+}
+
+fn subject(kind: Kind, namespace: &str, name: &str) -> String {
+    match (Shown(namespace), Shown(name)) {
+        (Shown(""), Shown("")) => kind.to_string(),
+        (Shown(""), name) | (name, Shown("")) => format!("{kind} `{name}`"),
+        (namespace, name) => format!("{kind} `{namespace}/{name}`"),
+    }
+}
+
+/// A text from outside in a message: in one line, and cut where it is longer than any name.
+pub(super) struct Shown<'a>(pub(super) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 80;
+        let end = self.0.char_indices().nth(MOST).map_or(self.0.len(), |(index, _)| index);
+        let cut = if end < self.0.len() { "…" } else { "" };
+        write!(f, "{}{cut}", self.0[..end].escape_debug())
+    }
 }
 
 /// A text that must be there and not be empty.

@@ -9,22 +9,21 @@ use crate::{
     config::{
         inventory::{
             document::Section,
-            object::{Content, DNS_CONFIG_MAPS, Kind, not_a_time, required},
+            object::{Content, DNS_CONFIG_MAPS, Kind, Shown, not_a_time, required},
             shelf::Shelf,
             spec::tenant_id,
         },
         kubernetes::leaf::{At, Fault, Leaf, Read},
     },
     model::{
-        digest::Digest,
-        inventory::{ClusterInventory, Inventory},
+        inventory::{ClusterInventory, Inventory, PLATFORM_SETTINGS},
         layer::TenantId,
         name::Name,
         observed::{Observed, Unknown},
     },
 };
 
-const DOCUMENT: [&str; 10] = [
+const DOCUMENT: [&str; 13] = [
     "apiVersion",
     "kind",
     "metadata",
@@ -33,14 +32,18 @@ const DOCUMENT: [&str; 10] = [
     "host",
     "tenants",
     "packages",
+    "platformSettings",
     "helmReleases",
+    "kustomizations",
+    "gitRepositories",
     "tenantClusters",
 ];
-const HOST: [&str; 4] = ["ingresses", "gateways", "httpRoutes", "dnsConfigMaps"];
-const TENANT_CLUSTER: [&str; 6] = ["namespace", "name", "ingresses", "gateways", "httpRoutes", "dnsConfigMaps"];
+const HOST: [&str; 6] = ["ingresses", "gateways", "httpRoutes", "tlsRoutes", "services", "dnsConfigMaps"];
+const TENANT_CLUSTER: [&str; 9] =
+    ["namespace", "name", "uid", "ingresses", "gateways", "httpRoutes", "tlsRoutes", "services", "dnsConfigMaps"];
 
 /// Makes the inventory. When there are faults, it is worth nothing.
-pub(super) fn snapshot(at: At, mut section: Section, digest: Digest, faults: &mut Vec<Fault>) -> Option<Inventory> {
+pub(super) fn snapshot(at: At, mut section: Section, faults: &mut Vec<Fault>) -> Option<Inventory> {
     section.only(&DOCUMENT, "", faults);
     let metadata = std::mem::take(&mut section.raw.metadata).take("metadata", faults).unwrap_or_default();
     let name_at = metadata.name.at.or(at);
@@ -60,24 +63,30 @@ pub(super) fn snapshot(at: At, mut section: Section, digest: Digest, faults: &mu
     if observed_at.is_err() && !time.is_empty() {
         faults.push(Fault { at: time_at, key: "observedAt".to_owned(), message: not_a_time("observedAt", &time) });
     }
-    let uid = uid(section.value("uid"), faults);
+    let uid = uid(section.value("uid"), "uid", faults);
     let mut host = section.section("host").take("host", faults).unwrap_or_default();
     host.only(&HOST, "host.", faults);
-    let host = cluster_inventory(&mut host, "host.", faults);
+    let host = cluster_inventory(&mut host, uid, "host.", faults);
     let tenants = source(&mut section, "tenants", "", Kind::Tenant, Shelf::take_tenants, faults);
     let packages = source(&mut section, "packages", "", Kind::Package, Shelf::take_packages, faults);
+    let platform_settings = source_of(&mut section, "platformSettings", "", "settings", settings, faults);
     let helm_releases = source(&mut section, "helmReleases", "", Kind::HelmRelease, Shelf::take_helm_releases, faults);
+    let kustomizations =
+        source(&mut section, "kustomizations", "", Kind::Kustomization, Shelf::take_kustomizations, faults);
+    let git_repositories =
+        source(&mut section, "gitRepositories", "", Kind::GitRepository, Shelf::take_git_repositories, faults);
     let tenant_clusters = tenant_clusters(&mut section, faults);
     Some(Inventory {
         cluster: Some(cluster?),
         observed_at: observed_at.ok()?,
-        uid,
         host,
         tenants,
         packages,
+        platform_settings,
         helm_releases,
+        kustomizations,
+        git_repositories,
         tenant_clusters,
-        digest,
     })
 }
 
@@ -88,7 +97,8 @@ fn tenant_clusters(section: &mut Section, faults: &mut Vec<Fault>) -> BTreeMap<T
         entry.only(&TENANT_CLUSTER, &prefix, faults);
         let namespace = required(entry.text("namespace"), &format!("{prefix}namespace"), at, faults);
         let name = required(entry.text("name"), &format!("{prefix}name"), at, faults);
-        let cluster = cluster_inventory(&mut entry, &prefix, faults);
+        let uid = uid(entry.value("uid"), &format!("{prefix}uid"), faults);
+        let cluster = cluster_inventory(&mut entry, uid, &prefix, faults);
         if namespace.is_empty() || name.is_empty() {
             continue;
         }
@@ -107,23 +117,47 @@ fn tenant_clusters(section: &mut Section, faults: &mut Vec<Fault>) -> BTreeMap<T
     clusters
 }
 
-fn cluster_inventory(section: &mut Section, prefix: &str, faults: &mut Vec<Fault>) -> ClusterInventory {
+fn cluster_inventory(
+    section: &mut Section,
+    uid: Observed<String>,
+    prefix: &str,
+    faults: &mut Vec<Fault>,
+) -> ClusterInventory {
     ClusterInventory {
+        uid,
         ingresses: source(section, "ingresses", prefix, Kind::Ingress, Shelf::take_ingresses, faults),
         gateways: source(section, "gateways", prefix, Kind::Gateway, Shelf::take_gateways, faults),
         http_routes: source(section, "httpRoutes", prefix, Kind::HttpRoute, Shelf::take_http_routes, faults),
+        tls_routes: source(section, "tlsRoutes", prefix, Kind::TlsRoute, Shelf::take_tls_routes, faults),
+        services: source(section, "services", prefix, Kind::Service, Shelf::take_services, faults),
         dns_config_maps: source(section, "dnsConfigMaps", prefix, Kind::ConfigMap, Shelf::take_config_maps, faults),
     }
 }
 
-/// Reads `{state: Present, items}`, `{state: Absent}` or `{state: Unknown, reason, message}`. A source that is not there
-/// was not collected.
+/// Reads a source of objects: see [`source_of`].
 fn source<T>(
     section: &mut Section,
     key: &str,
     prefix: &str,
     kind: Kind,
     take: fn(&mut Shelf, &mut Vec<Fault>) -> T,
+    faults: &mut Vec<Fault>,
+) -> Observed<T> {
+    let present = |source: Section, at: At, path: &str, faults: &mut Vec<Fault>| {
+        let mut shelf = items(source, at, path, kind, faults);
+        take(&mut shelf, faults)
+    };
+    source_of(section, key, prefix, "items", present, faults)
+}
+
+/// Reads `{state: Present}` with what is present, `{state: Absent}` or `{state: Unknown, reason, message}`. A source that
+/// is not there was not collected.
+fn source_of<T>(
+    section: &mut Section,
+    key: &str,
+    prefix: &str,
+    content: &str,
+    present: impl FnOnce(Section, At, &str, &mut Vec<Fault>) -> T,
     faults: &mut Vec<Fault>,
 ) -> Observed<T> {
     let leaf = section.section(key);
@@ -135,9 +169,8 @@ fn source<T>(
     let prefix = format!("{path}.");
     match state(&mut source, &prefix, at, faults) {
         Some(State::Present) => {
-            source.only(&["state", "items"], &prefix, faults);
-            let mut shelf = items(source, at, &path, kind, faults);
-            Observed::Present(take(&mut shelf, faults))
+            source.only(&["state", content], &prefix, faults);
+            Observed::Present(present(source, at, &path, faults))
         }
         Some(State::Absent) => {
             source.only(&["state"], &prefix, faults);
@@ -169,11 +202,14 @@ fn items(source: Section, at: At, path: &str, kind: Kind, faults: &mut Vec<Fault
         let is_foreign = match &object.content {
             Content::Nothing | Content::Broken => false,
             Content::ConfigMap(name, _) => kind != Kind::ConfigMap || !DNS_CONFIG_MAPS.contains(&name.as_str()),
+            // Tenants are what the platform has for them.
+            Content::Tenant(..) => kind != Kind::Tenant,
             content => content.kind() != Some(kind),
         };
         if is_foreign {
             let message = match kind {
                 Kind::ConfigMap => format!("`{path}` takes {} of kube-system", DNS_CONFIG_MAPS.join(", ")),
+                Kind::Tenant => format!("`{path}` takes objects of the kinds {kind} and {}", Kind::KubeconfigTenant),
                 kind => format!("`{path}` takes objects of the kind {kind}"),
             };
             faults.push(Fault { at, key, message });
@@ -182,6 +218,26 @@ fn items(source: Section, at: At, path: &str, kind: Kind, faults: &mut Vec<Fault
         }
     }
     shelf
+}
+
+/// Reads what the platform says about itself. Nobody asks for other keys, and they might be no one's business.
+fn settings(source: Section, at: At, path: &str, faults: &mut Vec<Fault>) -> BTreeMap<String, String> {
+    if source.settings.is_nothing() {
+        let message = format!("`{path}.settings` is missing, but the state is Present");
+        faults.push(Fault { at, key: path.to_owned(), message });
+    }
+    let path = format!("{path}.settings");
+    let mut settings = BTreeMap::new();
+    for (key, leaf) in source.settings.take(&path, faults).unwrap_or_default() {
+        let full = format!("{path}.{}", Shown(&key.text));
+        if !PLATFORM_SETTINGS.contains(&key.text.as_str()) {
+            let message = format!("unknown key `{}`: known are {}", Shown(&key.text), PLATFORM_SETTINGS.join(", "));
+            faults.push(Fault { at: key.at, key: full, message });
+        } else if let Some(text) = leaf.take(&full, faults) {
+            settings.insert(key.text, text);
+        }
+    }
+    settings
 }
 
 enum State {
@@ -209,10 +265,10 @@ fn state(source: &mut Section, prefix: &str, at: At, faults: &mut Vec<Fault>) ->
 }
 
 /// Reads a plain text, or `{state: Absent}` or `{state: Unknown, reason, message}`.
-fn uid(leaf: Leaf<Value>, faults: &mut Vec<Fault>) -> Observed<String> {
+fn uid(leaf: Leaf<Value>, key: &str, faults: &mut Vec<Fault>) -> Observed<String> {
     let at = leaf.at;
     let mut fault = |message: &str| {
-        faults.push(Fault { at, key: "uid".to_owned(), message: format!("`uid` {message}") });
+        faults.push(Fault { at, key: key.to_owned(), message: format!("`{key}` {message}") });
         Observed::Unknown(Unknown::not_collected())
     };
     let map = match leaf.read {

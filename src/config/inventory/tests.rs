@@ -6,8 +6,11 @@ use serde_json::json;
 
 use super::*;
 use crate::model::{
+    cluster::SecretKey,
+    digest::Digest,
     inventory::{
-        ClusterInventory, GatewayObject, HelmReleaseObject, HttpRouteObject, IngressObject, ObjectMeta, TenantObject,
+        ClusterInventory, GatewayObject, GitRepositoryObject, HelmReleaseObject, IngressObject, KustomizationObject,
+        ObjectMeta, Progress, Ready, RouteObject, ServiceObject, TenantObject,
     },
     layer::TenantId,
     name::Name,
@@ -49,24 +52,28 @@ fn not_collected<T>() -> Observed<T> {
 
 fn nothing() -> ClusterInventory {
     ClusterInventory {
+        uid: not_collected(),
         ingresses: not_collected(),
         gateways: not_collected(),
         http_routes: not_collected(),
+        tls_routes: not_collected(),
+        services: not_collected(),
         dns_config_maps: not_collected(),
     }
 }
 
-fn list_inventory(text: &str) -> Inventory {
+fn list_inventory() -> Inventory {
     Inventory {
         cluster: None,
         observed_at: read_at(),
-        uid: not_collected(),
         host: nothing(),
         tenants: not_collected(),
         packages: not_collected(),
+        platform_settings: not_collected(),
         helm_releases: not_collected(),
+        kustomizations: not_collected(),
+        git_repositories: not_collected(),
         tenant_clusters: [].into(),
-        digest: Digest::of(text.as_bytes()),
     }
 }
 
@@ -112,6 +119,12 @@ host:
         rules: [{host: b.example.org, http: {paths: []}}, {host: ""}, {http: {}}, null]
       status: {loadBalancer: {}}
     - metadata: {namespace: blog, name: web}
+  tlsRoutes: {state: Present, items: [{metadata: {namespace: gw, name: t}, spec: {hostnames: [t.example.org], parentRefs: [{name: g}]}}]}
+  services:
+    state: Present
+    items:
+    - metadata: {namespace: ingress-nginx, name: controller}
+      spec: {type: LoadBalancer, clusterIPs: [10.0.0.1], externalIPs: [192.0.2.1], loadBalancerClass: robotlb, ports: []}
   gateways: {state: Present, items: [{metadata: {namespace: gw, name: g}, spec: {gatewayClassName: c, listeners: [{hostname: "*.example.org"}, {name: x}, null]}}]}
   httpRoutes:
     state: Present
@@ -125,18 +138,35 @@ host:
     items:
     - {metadata: {namespace: kube-system, name: coredns}, data: {Corefile: ".:53 {\n}\n"}}
     - {metadata: {namespace: kube-system, name: coredns-custom}}
-tenants: {state: Present, items: [{metadata: {namespace: tenant-acme, name: shop}, spec: {version: v1.35, addons: {ouroboros: {enabled: true}}}}, {metadata: {namespace: tenant-acme, name: bare}}]}
+tenants: {state: Present, items: [{metadata: {namespace: tenant-acme, name: shop}, spec: {version: v1.35, addons: {ouroboros: {enabled: true}}}}, {metadata: {namespace: tenant-acme, name: bare}}, {apiVersion: bobbypin.dev/v1alpha1, kind: Tenant, metadata: {namespace: tenant-acme, name: found}, spec: {kubeconfig: {name: found-kubeconfig, key: value}}}]}
 packages: {state: Present, items: [{metadata: {name: cozystack.ouroboros}, spec: {variant: default, components: {}}}]}
+platformSettings: {state: Present, settings: {root-host: example.org, proxy-protocol: "true", expose-mode: null}}
 helmReleases:
   state: Present
   items:
   - metadata: {namespace: a, name: plain}
+    spec: {suspend: true}
+    status: {conditions: [{type: Released, status: "True"}, {type: Ready, status: "False", reason: Failed, message: "no\nend"}]}
   - metadata: {namespace: b, name: full, labels: {k: v}}
     spec: {releaseName: r, targetNamespace: t, storageNamespace: s, kubeConfig: {secretRef: {name: secret, key: k}}}
   - {metadata: {namespace: c, name: composed}, spec: {targetNamespace: t}}
+kustomizations:
+  state: Present
+  items:
+  - metadata: {namespace: flux-system, name: apps}
+    spec: {path: ./apps, prune: true, sourceRef: {kind: GitRepository, name: fleet}}
+    status: {lastAppliedRevision: "main@sha1:0f5c"}
+gitRepositories:
+  state: Present
+  items:
+  - metadata: {namespace: flux-system, name: fleet}
+    spec: {url: "https://me:pw@git.example.org/fleet.git", ref: {branch: main}}
 tenantClusters:
 - namespace: tenant-acme
   name: shop
+  uid: 1a2b
+  services: {state: Present, items: []}
+  tlsRoutes: {state: Absent}
   ingresses: {state: Unknown, reason: Forbidden, message: no right}
   gateways: {state: Absent}
 "#;
@@ -150,6 +180,7 @@ fn release(namespace: &str, name: &str, texts: [&str; 3], secret: Option<&str>) 
         storage_namespace,
         target_namespace,
         kubeconfig_secret: secret.map(str::to_owned),
+        progress: Progress::default(),
     }
 }
 
@@ -161,23 +192,39 @@ fn snapshot() -> Inventory {
     web.rule_hosts = strings(&["b.example.org"]);
     let mut full = release("b", "full", ["r", "s", "t"], Some("secret"));
     full.labels = [("k".to_owned(), "v".to_owned())].into();
+    let mut plain = release("a", "plain", ["plain", "a", "a"], None);
+    let text = |text: &str| text.to_owned();
+    let failed = Ready { status: text("False"), reason: text("Failed"), message: text("no\nend") };
+    plain.progress = Progress { suspended: true, ready: Some(failed) };
     let corefile = [("Corefile".to_owned(), ".:53 {\n}\n".to_owned())];
     let parents = [("gw", "g"), ("other", "h")].map(|(namespace, name)| (namespace.to_owned(), name.to_owned()));
     Inventory {
         cluster: Some(Name::parse("edge").expect("a literal that parses")),
         observed_at: "2026-11-20T10:00:00Z".parse().expect("a literal that parses"),
-        uid: Observed::Present("0f5c".to_owned()),
         host: ClusterInventory {
+            uid: Observed::Present("0f5c".to_owned()),
             ingresses: Observed::Present(vec![ingress("blog", "web", &[]), web]),
             gateways: Observed::Present(vec![GatewayObject {
                 meta: meta("gw", "g"),
                 class: "c".to_owned(),
                 hosts: strings(&["*.example.org"]),
             }]),
-            http_routes: Observed::Present(vec![HttpRouteObject {
+            http_routes: Observed::Present(vec![RouteObject {
                 meta: meta("gw", "r"),
                 hosts: strings(&["r.example.org"]),
                 parents: parents.into(),
+            }]),
+            tls_routes: Observed::Present(vec![RouteObject {
+                meta: meta("gw", "t"),
+                hosts: strings(&["t.example.org"]),
+                parents: vec![("gw".to_owned(), "g".to_owned())],
+            }]),
+            services: Observed::Present(vec![ServiceObject {
+                meta: meta("ingress-nginx", "controller"),
+                service_type: "LoadBalancer".to_owned(),
+                cluster_ips: strings(&["10.0.0.1"]),
+                external_ips: strings(&["192.0.2.1"]),
+                load_balancer_class: Some("robotlb".to_owned()),
             }]),
             dns_config_maps: Observed::Present(
                 [("coredns".to_owned(), corefile.into()), ("coredns-custom".to_owned(), [].into())].into(),
@@ -185,30 +232,59 @@ fn snapshot() -> Inventory {
         },
         tenants: Observed::Present(
             [
-                (tenant("tenant-acme", "bare"), TenantObject { addons: json!({}) }),
-                (tenant("tenant-acme", "shop"), TenantObject { addons: json!({"ouroboros": {"enabled": true}}) }),
+                (tenant("tenant-acme", "bare"), TenantObject::Kubernetes { addons: json!({}) }),
+                (
+                    tenant("tenant-acme", "found"),
+                    TenantObject::Kubeconfig(SecretKey {
+                        name: Name::parse("found-kubeconfig").expect("a literal that parses"),
+                        key: "value".to_owned(),
+                    }),
+                ),
+                (
+                    tenant("tenant-acme", "shop"),
+                    TenantObject::Kubernetes { addons: json!({"ouroboros": {"enabled": true}}) },
+                ),
             ]
             .into(),
         ),
         packages: Observed::Present(
             [("cozystack.ouroboros".to_owned(), json!({"variant": "default", "components": {}}))].into(),
         ),
-        helm_releases: Observed::Present(vec![
-            release("a", "plain", ["plain", "a", "a"], None),
-            full,
-            release("c", "composed", ["t-composed", "c", "t"], None),
-        ]),
+        platform_settings: Observed::Present(
+            [("root-host", "example.org"), ("proxy-protocol", "true")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+        ),
+        helm_releases: Observed::Present(vec![plain, full, release("c", "composed", ["t-composed", "c", "t"], None)]),
+        kustomizations: Observed::Present(vec![KustomizationObject {
+            meta: meta("flux-system", "apps"),
+            path: "./apps".to_owned(),
+            source_kind: "GitRepository".to_owned(),
+            source_namespace: "flux-system".to_owned(),
+            source_name: "fleet".to_owned(),
+            prune: true,
+            is_remote: false,
+            applied_revision: "main@sha1:0f5c".to_owned(),
+            progress: Progress::default(),
+        }]),
+        git_repositories: Observed::Present(vec![GitRepositoryObject {
+            meta: meta("flux-system", "fleet"),
+            url: "https://git.example.org/fleet.git".to_owned(),
+            branch: "main".to_owned(),
+            progress: Progress::default(),
+        }]),
         tenant_clusters: [(
             tenant("tenant-acme", "shop"),
             ClusterInventory {
+                uid: Observed::Present("1a2b".to_owned()),
+                tls_routes: Observed::Absent,
+                services: Observed::Present(vec![]),
                 ingresses: unknown("Forbidden", "no right"),
                 gateways: Observed::Absent,
-                http_routes: not_collected(),
-                dns_config_maps: not_collected(),
+                ..nothing()
             },
         )]
         .into(),
-        digest: Digest::of(SNAPSHOT.as_bytes()),
     }
 }
 
@@ -224,14 +300,14 @@ fn a_snapshot_in_json_is_the_same_whatever_the_order_of_its_keys() {
     let written = text.to_string();
     text.sort_all_objects();
     for text in [written, text.to_string()] {
-        assert_eq!(one(&text), Inventory { digest: Digest::of(text.as_bytes()), ..snapshot() }, "{text}");
+        assert_eq!(one(&text), snapshot(), "{text}");
     }
     let with_problem = r#"{"apiVersion": "bobbypin.dev/v1alpha1", "observedAt": "2026-11-20T10:00:00Z", "hosts": {},
  "kind": "Inventory", "metadata": {"name": "edge"}}"#;
     assert_eq!(
         problems(with_problem),
         [
-            "1:79 hosts: unknown key `hosts`: known are apiVersion, kind, metadata, observedAt, uid, host, tenants, packages, helmReleases, tenantClusters"
+            "1:79 hosts: unknown key `hosts`: known are apiVersion, kind, metadata, observedAt, uid, host, tenants, packages, platformSettings, helmReleases, kustomizations, gitRepositories, tenantClusters"
         ]
     );
 }
@@ -239,9 +315,8 @@ fn a_snapshot_in_json_is_the_same_whatever_the_order_of_its_keys() {
 #[test]
 fn what_is_written_is_read_back_the_same() {
     let mut inventory = snapshot();
-    inventory.uid = unknown("Forbidden", "no");
+    inventory.host.uid = unknown("Forbidden", "no");
     let text = inventory_text(&inventory);
-    inventory.digest = Digest::of(text.as_bytes());
     assert_eq!(one(&text), inventory);
     assert_eq!(inventory_text(&inventory), text);
 }
@@ -310,7 +385,7 @@ fn a_list_makes_known_what_occurs_in_it_and_nothing_else() {
         ("apiVersion: example.org/v1\nkind: IngressList\nitems: []\n".to_owned(), not_collected()),
     ];
     for (text, ingresses) in cases {
-        let mut expected = list_inventory(&text);
+        let mut expected = list_inventory();
         expected.host.ingresses = ingresses;
         assert_eq!(one(&text), expected, "{text}");
     }
@@ -323,7 +398,7 @@ fn a_list_that_ends_before_its_end_is_not_known() {
         ("{continue: \"\", remainingItemCount: 7}", "the list ends before its end: 7 more objects were not read"),
     ] {
         let text = format!("apiVersion: v1\nkind: List\nmetadata: {metadata}\nitems:\n- {WEB}\n");
-        let mut expected = list_inventory(&text);
+        let mut expected = list_inventory();
         expected.host.ingresses = unknown("Truncated", message);
         assert_eq!(one(&text), expected);
         let typed = format!("apiVersion: networking.k8s.io/v1\nkind: IngressList\nmetadata: {metadata}\nitems: []\n");
@@ -392,7 +467,7 @@ fn every_problem_is_named_with_its_place_and_object() {
             ],
         ),
         (item("  metadata: 5\n"), &["6:13 items[0].metadata: Ingress: `metadata` is a number, not a mapping"]),
-        (format!("{WEB}\n{WEB}\n"), &["0:0 metadata.name: Ingress `shop/web` stands in the file a second time"]),
+        (format!("{WEB}\n{WEB}\n"), &["0:0 metadata.name: Ingress `shop/web` stands there twice"]),
         (
             format!("{WEB}\n---\n{WEB}\n"),
             &["3:1 metadata.name: Ingress `shop/web` stands here a second time; the first is in line 1"],
@@ -445,6 +520,50 @@ fn every_problem_is_named_with_its_place_and_object() {
 }
 
 #[test]
+fn a_tenant_that_was_found_names_its_secret_and_key() {
+    let snapshot = |tenant: &str| {
+        format!(
+            "apiVersion: bobbypin.dev/v1alpha1\nkind: Inventory\nmetadata: {{name: edge}}\n\
+             observedAt: \"2026-11-20T10:00:00Z\"\ntenants: {{state: Present, items: [{tenant}]}}\n"
+        )
+    };
+    let found = |spec: &str| {
+        let head = "apiVersion: bobbypin.dev/v1alpha1, kind: Tenant, metadata: {namespace: ns, name: a}";
+        snapshot(&format!("{{{head}, spec: {spec}}}"))
+    };
+    let place = "tenants.items[0]";
+    let wrong = "Tenant `ns/a`: `spec.kubeconfig";
+    for (text, expected) in [
+        (
+            found("{kubeconfig: {name: A, key: a/b}}"),
+            vec![
+                format!(
+                    "5:147 {place}.spec.kubeconfig.name: {wrong}.name`: `A` is not a Kubernetes name: lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit"
+                ),
+                format!(
+                    "5:155 {place}.spec.kubeconfig.key: {wrong}.key`: `a/b` is not the key of a Secret: letters, digits, `-`, `_` and `.`"
+                ),
+            ],
+        ),
+        (found("{}"), vec![format!("5:35 {place}.spec.kubeconfig: {wrong}` is missing")]),
+        (
+            found("{kubeconfig: {}}"),
+            vec![
+                format!("5:140 {place}.spec.kubeconfig.name: {wrong}.name` is missing"),
+                format!("5:140 {place}.spec.kubeconfig.key: {wrong}.key` is missing"),
+            ],
+        ),
+        (found("{kubeconfig: k}"), vec![format!("5:140 {place}.spec.kubeconfig: {wrong}` is a text, not a mapping")]),
+        (
+            snapshot("{apiVersion: v1, kind: Secret, metadata: {namespace: ns, name: a}}"),
+            vec![format!("5:35 {place}: `tenants` takes objects of the kinds Kubernetes and Tenant")],
+        ),
+    ] {
+        assert_eq!(problems(&text), expected, "{text}");
+    }
+}
+
+#[test]
 fn every_problem_of_a_snapshot_is_named() {
     let text = "apiVersion: bobbypin.dev/v1alpha1
 kind: Inventory
@@ -476,8 +595,8 @@ tenantClusters:
             "3:18 metadata.name: `metadata.name`: `Edge` is not a Kubernetes name: lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit",
             "4:13 observedAt: `observedAt` is `yesterday`, not a time like `2026-11-20T10:00:00Z`",
             "5:6 uid: `uid` is neither a text nor {state: Absent} nor {state: Unknown, reason, message}",
-            "6:1 extra: unknown key `extra`: known are apiVersion, kind, metadata, observedAt, uid, host, tenants, packages, helmReleases, tenantClusters",
-            "8:3 host.pods: unknown key `pods`: known are ingresses, gateways, httpRoutes, dnsConfigMaps",
+            "6:1 extra: unknown key `extra`: known are apiVersion, kind, metadata, observedAt, uid, host, tenants, packages, platformSettings, helmReleases, kustomizations, gitRepositories, tenantClusters",
+            "8:3 host.pods: unknown key `pods`: known are ingresses, gateways, httpRoutes, tlsRoutes, services, dnsConfigMaps",
             "9:14 host.ingresses: `host.ingresses.items` is missing, but the state is Present",
             "10:21 host.gateways.state: `host.gateways.state` is `Gone`, not Present, Absent or Unknown",
             "11:15 host.httpRoutes.reason: `host.httpRoutes.reason` is missing",
@@ -487,10 +606,171 @@ tenantClusters:
             "18:11 packages: `packages` is a list, not a mapping",
             "19:31 helmReleases.items: unknown key `items`: known are state",
             "21:3 tenantClusters[0].namespace: `tenantClusters[0].namespace` is missing",
-            "22:27 tenantClusters[1].tenants: unknown key `tenants`: known are namespace, name, ingresses, gateways, httpRoutes, dnsConfigMaps",
+            "22:27 tenantClusters[1].tenants: unknown key `tenants`: known are namespace, name, uid, ingresses, gateways, httpRoutes, tlsRoutes, services, dnsConfigMaps",
             "23:3 tenantClusters[2].name: the tenant cluster a/b stands here a second time",
         ]
     );
+}
+
+#[test]
+fn every_problem_of_flux_and_the_platform_is_named() {
+    let text = "apiVersion: bobbypin.dev/v1alpha1
+kind: Inventory
+metadata: {name: edge}
+observedAt: \"2026-11-20T10:00:00Z\"
+platformSettings:
+  state: Present
+  settings:
+    root-host: [x]
+    kube-root-ca: secret
+kustomizations:
+  state: Present
+  items:
+  - metadata: {namespace: a, name: b}
+    spec: {prune: \"no\", suspend: 1}
+    status: {conditions: [{type: Ready, message: 5}]}
+gitRepositories: {state: Present, settings: {}}
+tenantClusters:
+- {namespace: a, name: b, uid: 5, platformSettings: {state: Absent}}
+- {namespace: a, name: c, uid: {state: Gone}}
+";
+    assert_eq!(
+        problems(text),
+        [
+            "8:16 platformSettings.settings.root-host: `platformSettings.settings.root-host` is a list, not a text",
+            "9:5 platformSettings.settings.kube-root-ca: unknown key `kube-root-ca`: known are api-server-endpoint, cluster-domain, expose-external-ips, expose-ingress, expose-mode, gateway-enabled, load-balancer-class, proxy-protocol, root-host",
+            "13:5 kustomizations.items[0].spec.suspend: Kustomization `a/b`: `spec.suspend` is a number, not a boolean",
+            "13:5 kustomizations.items[0].spec.sourceRef.kind: Kustomization `a/b`: `spec.sourceRef.kind` is missing",
+            "13:5 kustomizations.items[0].spec.sourceRef.name: Kustomization `a/b`: `spec.sourceRef.name` is missing",
+            "13:5 kustomizations.items[0].spec.prune: Kustomization `a/b`: `spec.prune` is a text, not a boolean",
+            "15:50 kustomizations.items[0].status.conditions[0].message: Kustomization `a/b`: `status.conditions[0].message` is a number, not a text",
+            "16:18 gitRepositories: `gitRepositories.items` is missing, but the state is Present",
+            "16:35 gitRepositories.settings: unknown key `settings`: known are state, items",
+            "18:32 tenantClusters[0].uid: `tenantClusters[0].uid` is not a text",
+            "18:35 tenantClusters[0].platformSettings: unknown key `platformSettings`: known are namespace, name, uid, ingresses, gateways, httpRoutes, tlsRoutes, services, dnsConfigMaps",
+            "19:32 tenantClusters[1].uid: `tenantClusters[1].uid` is neither a text nor {state: Absent} nor {state: Unknown, reason, message}",
+        ]
+    );
+    let empty = text.replace("  settings:\n    root-host: [x]\n    kube-root-ca: secret\n", "");
+    let missing = "6:3 platformSettings: `platformSettings.settings` is missing, but the state is Present";
+    assert_eq!(problems(&empty)[0], missing);
+}
+
+#[test]
+fn plain_lists_know_flux_and_pass_over_services_and_secrets() {
+    let text = "apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Service, metadata: {namespace: a, name: b}, spec: {type: NodePort}}
+- {apiVersion: v1, kind: Secret, metadata: {namespace: cozy-system, name: cozystack-values}, data: {values.yaml: eA==}}
+- {apiVersion: gateway.networking.k8s.io/v1alpha3, kind: TLSRoute, metadata: {namespace: gw, name: t}, spec: {hostnames: [t.example.org]}}
+- apiVersion: source.toolkit.fluxcd.io/v1
+  kind: GitRepository
+  metadata: {namespace: flux-system, name: fleet}
+  spec: {url: \"ssh://git@git.example.org/fleet\"}
+- status: {conditions: [{type: Ready, status: \"True\"}]}
+  spec: {sourceRef: {kind: OCIRepository, name: x, namespace: z}, suspend: true}
+  metadata: {namespace: flux-system, name: apps}
+  kind: Kustomization
+  apiVersion: kustomize.toolkit.fluxcd.io/v1
+";
+    let mut expected = list_inventory();
+    expected.host.tls_routes = Observed::Present(vec![RouteObject {
+        meta: meta("gw", "t"),
+        hosts: strings(&["t.example.org"]),
+        parents: vec![],
+    }]);
+    expected.git_repositories = Observed::Present(vec![GitRepositoryObject {
+        meta: meta("flux-system", "fleet"),
+        url: "ssh://git.example.org/fleet".to_owned(),
+        branch: String::new(),
+        progress: Progress::default(),
+    }]);
+    let ready = Ready { status: "True".to_owned(), reason: String::new(), message: String::new() };
+    expected.kustomizations = Observed::Present(vec![KustomizationObject {
+        meta: meta("flux-system", "apps"),
+        path: String::new(),
+        source_kind: "OCIRepository".to_owned(),
+        source_namespace: "z".to_owned(),
+        source_name: "x".to_owned(),
+        prune: false,
+        is_remote: false,
+        applied_revision: String::new(),
+        progress: Progress { suspended: true, ready: Some(ready) },
+    }]);
+    assert_eq!(one(text), expected);
+}
+
+#[test]
+fn json_has_every_object_in_a_line_of_its_own_and_its_hash_is_the_digest() {
+    let text = "apiVersion: bobbypin.dev/v1alpha1
+kind: Inventory
+metadata: {name: edge}
+observedAt: \"2026-11-20T10:00:00Z\"
+host:
+  ingresses:
+    state: Present
+    items:
+    - {metadata: {namespace: b, name: web}, spec: {tls: [{hosts: [y.example.org]}]}}
+    - {metadata: {namespace: a, name: api}, spec: {rules: [{host: x.example.org}]}}
+  gateways: {state: Present, items: []}
+tenants: {state: Present, items: [{metadata: {namespace: t, name: s}, spec: {addons: {ouroboros: {d: [], c: 1}, coredns: {}}}}]}
+platformSettings: {state: Present, settings: {}}
+tenantClusters:
+- {namespace: t, name: s, ingresses: {state: Absent}}
+- {namespace: t, name: t, uid: 1a2b}
+";
+    let inventory = one(text);
+    let json = inventory_json(&inventory);
+    insta::assert_snapshot!(json, @r#"
+    {
+      "apiVersion": "bobbypin.dev/v1alpha1",
+      "kind": "Inventory",
+      "metadata": {
+        "name": "edge"
+      },
+      "observedAt": "2026-11-20T10:00:00Z",
+      "host": {
+        "ingresses": {
+          "state": "Present",
+          "items": [
+            {"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"namespace":"a","name":"api"},"spec":{"rules":[{"host":"x.example.org"}]}},
+            {"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"namespace":"b","name":"web"},"spec":{"tls":[{"hosts":["y.example.org"]}]}}
+          ]
+        },
+        "gateways": {
+          "state": "Present",
+          "items": []
+        }
+      },
+      "tenants": {
+        "state": "Present",
+        "items": [
+          {"apiVersion":"apps.cozystack.io/v1alpha1","kind":"Kubernetes","metadata":{"namespace":"t","name":"s"},"spec":{"addons":{"coredns":{},"ouroboros":{"c":1,"d":[]}}}}
+        ]
+      },
+      "platformSettings": {
+        "state": "Present",
+        "settings": {}
+      },
+      "tenantClusters": [
+        {
+          "namespace": "t",
+          "name": "s",
+          "ingresses": {
+            "state": "Absent"
+          }
+        },
+        {
+          "namespace": "t",
+          "name": "t",
+          "uid": "1a2b"
+        }
+      ]
+    }
+    "#);
+    assert_eq!(digest(&inventory), Digest::of(json.as_bytes()));
+    assert_eq!(one(&json), inventory);
 }
 
 #[test]
@@ -512,7 +792,7 @@ fn bytes_that_are_no_text_are_told_by_their_place() {
 fn large_values_are_read_and_bombs_are_not() {
     let long = "x".repeat(10 << 20);
     let text = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: {long}}}\n");
-    assert_eq!(one(&text), list_inventory(&text));
+    assert_eq!(one(&text), list_inventory());
     let mut bomb = "apiVersion: v1\nkind: List\na: &a0 [x, x, x, x, x, x, x, x, x, x]\nitems:\n".to_owned();
     for level in 1..12 {
         let aliases = vec![format!("*a{}", level - 1); 10].join(", ");

@@ -1,20 +1,25 @@
 //! An inventory as text.
 
+use std::{
+    collections::BTreeMap,
+    io::{self, BufWriter, Write},
+};
+
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
-    config::inventory::object::Kind,
+    config::inventory::{item, lines::Lines},
     model::{
-        inventory::{
-            ClusterInventory, GatewayObject, HelmReleaseObject, HttpRouteObject, IngressObject, Inventory, ObjectMeta,
-        },
+        digest::Digest,
+        inventory::{ClusterInventory, Inventory},
         observed::{Observed, Unknown},
     },
 };
 
-/// Writes an inventory as a document of our own kind, which [`super::parse_inventory`] reads back into the same value but
-/// for the digest.
+/// Writes an inventory as a YAML document of our own kind, which [`super::parse_inventory`] reads back into the same
+/// value.
 ///
 /// An inventory that does not know its cluster becomes a document without `metadata.name`, which is not read back: name
 /// the cluster first.
@@ -22,6 +27,43 @@ pub fn inventory_text(inventory: &Inventory) -> String {
     let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
     serde_saphyr::to_string_with_options(&Document::of(inventory), options)
         .expect("plain values and texts can be written, and memory does not refuse")
+}
+
+/// Writes an inventory as [`inventory_text`] does, but as JSON: every object is one line, and the last line ends.
+///
+/// The same inventory gives the same bytes, whatever file it was read from.
+pub fn inventory_json(inventory: &Inventory) -> String {
+    let mut bytes = Vec::new();
+    write_json(inventory, &mut bytes);
+    String::from_utf8(bytes).expect("JSON is made of texts")
+}
+
+/// Identifies what an inventory says, whatever the form of the file that it came from: the sha256 of [`inventory_json`].
+pub fn digest(inventory: &Inventory) -> Digest {
+    let mut hashing = BufWriter::new(Hashing(Sha256::new()));
+    write_json(inventory, &mut hashing);
+    let Hashing(hash) = hashing.into_inner().map_err(io::IntoInnerError::into_error).expect("a hash takes every byte");
+    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Digest::parse(&format!("sha256:{hex}")).expect("64 hex digits")
+}
+
+fn write_json(inventory: &Inventory, mut output: impl Write) {
+    let mut serializer = serde_json::Serializer::with_formatter(&mut output, Lines::default());
+    Document::of(inventory).serialize(&mut serializer).expect("plain values can be written, and memory takes them");
+    output.write_all(b"\n").expect("memory takes it");
+}
+
+struct Hashing(Sha256);
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[derive(Serialize)]
@@ -39,7 +81,13 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     packages: Option<Source<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    platform_settings: Option<Source<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     helm_releases: Option<Source<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kustomizations: Option<Source<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    git_repositories: Option<Source<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tenant_clusters: Vec<TenantCluster<'a>>,
 }
@@ -51,31 +99,27 @@ impl<'a> Document<'a> {
             kind: "Inventory",
             metadata: inventory.cluster.as_ref().map_or_else(|| json!({}), |name| json!({"name": name.as_str()})),
             observed_at: inventory.observed_at.to_string(),
-            uid: match &inventory.uid {
-                Observed::Present(uid) => Some(json!(uid)),
-                Observed::Absent => Some(json!({"state": "Absent"})),
-                Observed::Unknown(unknown) if *unknown == Unknown::not_collected() => None,
-                Observed::Unknown(Unknown { reason, message }) => {
-                    Some(json!({"state": "Unknown", "reason": reason, "message": message}))
-                }
-            },
+            uid: uid(&inventory.host.uid),
             host: Sources::of(&inventory.host),
-            tenants: source(&inventory.tenants, |tenants| {
-                Box::new(tenants.iter().map(|(id, tenant)| {
-                    let metadata = json!({"namespace": id.namespace.as_str(), "name": id.name.as_str()});
-                    object(Kind::Tenant, metadata, json!({"addons": tenant.addons}))
-                }))
+            tenants: source(&inventory.tenants, |tenants| Box::new(tenants.iter().map(item::tenant))),
+            packages: source(&inventory.packages, |packages| Box::new(packages.iter().map(item::package))),
+            platform_settings: source_of(&inventory.platform_settings, |settings| Source::Settings { settings }),
+            helm_releases: source(&inventory.helm_releases, |releases| {
+                Box::new(releases.iter().map(item::helm_release))
             }),
-            packages: source(&inventory.packages, |packages| {
-                Box::new(packages.iter().map(|(name, spec)| object(Kind::Package, json!({"name": name}), spec.clone())))
+            kustomizations: source(&inventory.kustomizations, |objects| {
+                Box::new(objects.iter().map(item::kustomization))
             }),
-            helm_releases: source(&inventory.helm_releases, |releases| Box::new(releases.iter().map(helm_release))),
+            git_repositories: source(&inventory.git_repositories, |objects| {
+                Box::new(objects.iter().map(item::git_repository))
+            }),
             tenant_clusters: inventory
                 .tenant_clusters
                 .iter()
                 .map(|(id, cluster)| TenantCluster {
                     namespace: id.namespace.as_str(),
                     name: id.name.as_str(),
+                    uid: uid(&cluster.uid),
                     sources: Sources::of(cluster),
                 })
                 .collect(),
@@ -87,6 +131,8 @@ impl<'a> Document<'a> {
 struct TenantCluster<'a> {
     namespace: &'a str,
     name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<Value>,
     #[serde(flatten)]
     sources: Sources<'a>,
 }
@@ -101,22 +147,22 @@ struct Sources<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     http_routes: Option<Source<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    tls_routes: Option<Source<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    services: Option<Source<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     dns_config_maps: Option<Source<'a>>,
 }
 
 impl<'a> Sources<'a> {
     fn of(cluster: &'a ClusterInventory) -> Self {
         Self {
-            ingresses: source(&cluster.ingresses, |ingresses| Box::new(ingresses.iter().map(ingress))),
-            gateways: source(&cluster.gateways, |gateways| Box::new(gateways.iter().map(gateway))),
-            http_routes: source(&cluster.http_routes, |routes| Box::new(routes.iter().map(http_route))),
-            dns_config_maps: source(&cluster.dns_config_maps, |maps| {
-                Box::new(maps.iter().map(|(name, data)| {
-                    let (api_version, kind) = Kind::ConfigMap.names();
-                    let metadata = json!({"namespace": "kube-system", "name": name});
-                    json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "data": data})
-                }))
-            }),
+            ingresses: source(&cluster.ingresses, |ingresses| Box::new(ingresses.iter().map(item::ingress))),
+            gateways: source(&cluster.gateways, |gateways| Box::new(gateways.iter().map(item::gateway))),
+            http_routes: source(&cluster.http_routes, |routes| Box::new(routes.iter().map(item::http_route))),
+            tls_routes: source(&cluster.tls_routes, |routes| Box::new(routes.iter().map(item::tls_route))),
+            services: source(&cluster.services, |services| Box::new(services.iter().map(item::service))),
+            dns_config_maps: source(&cluster.dns_config_maps, |maps| Box::new(maps.iter().map(item::config_map))),
         }
     }
 }
@@ -124,9 +170,18 @@ impl<'a> Sources<'a> {
 #[derive(Serialize)]
 #[serde(tag = "state")]
 enum Source<'a> {
-    Present { items: Items<'a> },
+    Present {
+        items: Items<'a>,
+    },
+    #[serde(rename = "Present")]
+    Settings {
+        settings: &'a BTreeMap<String, String>,
+    },
     Absent,
-    Unknown { reason: &'a str, message: &'a str },
+    Unknown {
+        reason: &'a str,
+        message: &'a str,
+    },
 }
 
 /// Objects that are made one at a time while they are written.
@@ -141,71 +196,25 @@ impl Serialize for Items<'_> {
 }
 
 fn source<'a, T>(observed: &'a Observed<T>, items: fn(&'a T) -> BoxedObjects<'a>) -> Option<Source<'a>> {
+    source_of(observed, |objects| Source::Present { items: Items(Box::new(move || items(objects))) })
+}
+
+fn source_of<'a, T>(observed: &'a Observed<T>, present: impl FnOnce(&'a T) -> Source<'a>) -> Option<Source<'a>> {
     match observed {
-        Observed::Present(objects) => Some(Source::Present { items: Items(Box::new(move || items(objects))) }),
+        Observed::Present(content) => Some(present(content)),
         Observed::Absent => Some(Source::Absent),
         Observed::Unknown(unknown) if *unknown == Unknown::not_collected() => None,
         Observed::Unknown(Unknown { reason, message }) => Some(Source::Unknown { reason, message }),
     }
 }
 
-fn object(kind: Kind, metadata: Value, spec: Value) -> Value {
-    let (api_version, kind) = kind.names();
-    json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec})
-}
-
-fn metadata(meta: &ObjectMeta) -> Map<String, Value> {
-    let mut metadata = Map::new();
-    metadata.insert("namespace".to_owned(), json!(*meta.namespace));
-    metadata.insert("name".to_owned(), json!(*meta.name));
-    if !meta.uid.is_empty() {
-        metadata.insert("uid".to_owned(), json!(meta.uid));
+fn uid(uid: &Observed<String>) -> Option<Value> {
+    match uid {
+        Observed::Present(uid) => Some(json!(uid)),
+        Observed::Absent => Some(json!({"state": "Absent"})),
+        Observed::Unknown(unknown) if *unknown == Unknown::not_collected() => None,
+        Observed::Unknown(Unknown { reason, message }) => {
+            Some(json!({"state": "Unknown", "reason": reason, "message": message}))
+        }
     }
-    if let Some(created) = meta.created {
-        metadata.insert("creationTimestamp".to_owned(), json!(created.to_string()));
-    }
-    metadata
-}
-
-fn ingress(ingress: &IngressObject) -> Value {
-    let mut spec = Map::new();
-    if let Some(class) = &ingress.class {
-        spec.insert("ingressClassName".to_owned(), json!(class));
-    }
-    if !ingress.tls_hosts.is_empty() {
-        spec.insert("tls".to_owned(), json!([{"hosts": ingress.tls_hosts}]));
-    }
-    if !ingress.rule_hosts.is_empty() {
-        let rules = ingress.rule_hosts.iter().map(|host| json!({"host": host}));
-        spec.insert("rules".to_owned(), rules.collect());
-    }
-    object(Kind::Ingress, metadata(&ingress.meta).into(), spec.into())
-}
-
-fn gateway(gateway: &GatewayObject) -> Value {
-    let listeners: Value = gateway.hosts.iter().map(|host| json!({"hostname": host})).collect();
-    let spec = json!({"gatewayClassName": gateway.class, "listeners": listeners});
-    object(Kind::Gateway, metadata(&gateway.meta).into(), spec)
-}
-
-fn http_route(route: &HttpRouteObject) -> Value {
-    let parents = route.parents.iter().map(|(namespace, name)| json!({"namespace": namespace, "name": name}));
-    let spec = json!({"hostnames": route.hosts, "parentRefs": parents.collect::<Value>()});
-    object(Kind::HttpRoute, metadata(&route.meta).into(), spec)
-}
-
-fn helm_release(release: &HelmReleaseObject) -> Value {
-    let mut metadata = metadata(&release.meta);
-    if !release.labels.is_empty() {
-        metadata.insert("labels".to_owned(), json!(release.labels));
-    }
-    let mut spec = json!({
-        "releaseName": release.release_name,
-        "storageNamespace": release.storage_namespace,
-        "targetNamespace": release.target_namespace,
-    });
-    if let Some(secret) = &release.kubeconfig_secret {
-        spec["kubeConfig"] = json!({"secretRef": {"name": secret}});
-    }
-    object(Kind::HelmRelease, metadata.into(), spec)
 }

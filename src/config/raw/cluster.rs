@@ -78,9 +78,35 @@ pub(crate) struct Access {
     /// Whether the program runs in the cluster itself, with a service account.
     #[serde(default)]
     pub(crate) in_cluster: Option<bool>,
+    /// The namespaces whose Ingresses and routes are read. All of them when it is left out.
+    #[serde(default)]
+    pub(crate) namespaces: Option<Vec<String>>,
+    /// How tenant clusters are read, with the kubeconfigs that this cluster has of them.
+    #[serde(default)]
+    pub(crate) tenants: Option<TenantAccess>,
     /// The UID of the cluster's namespace `kube-system`. Another cluster under the same address is refused.
     #[serde(default)]
     pub(crate) uid: Option<String>,
+}
+
+/// How tenant clusters are read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct TenantAccess {
+    /// Whether what is inside them is read at all. `true` when it is left out.
+    #[serde(default)]
+    pub(crate) read: Option<bool>,
+    /// Addresses that are refused for their API servers unless they are named here.
+    #[serde(default)]
+    pub(crate) allow: Option<Vec<TenantNetwork>>,
+}
+
+/// Addresses that are refused unless they are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum TenantNetwork {
+    Loopback,
+    LinkLocal,
 }
 
 /// The platform that the cluster runs.
@@ -278,12 +304,39 @@ pub(crate) struct Tenants {
     /// Whether the tenants of the platform are found by themselves. `false`: only those listed in `overrides`.
     #[serde(default)]
     pub(crate) discover: Option<bool>,
+    /// The Secrets by which tenants are found. For the generic platform only; on cozystack tenants have objects.
+    #[serde(default)]
+    pub(crate) kubeconfigs: Option<Kubeconfigs>,
     /// For every tenant, where its own entry says nothing else.
     #[serde(default)]
     pub(crate) defaults: Option<TenantDefaults>,
     /// Tenants with wishes of their own.
     #[serde(default)]
     pub(crate) overrides: Option<Vec<TenantOverride>>,
+}
+
+/// The Secrets with the kubeconfigs of tenants: `maker`, or `selector` and `key`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Kubeconfigs {
+    /// Who makes the Secrets, and labels them.
+    #[serde(default)]
+    pub(crate) maker: Option<Maker>,
+    /// The label selector of the Secrets, as `example.org/tenant=yes`. Each is a tenant of the Secret's name, without
+    /// `-admin-kubeconfig` or `-kubeconfig` at its end.
+    #[serde(default)]
+    pub(crate) selector: Option<String>,
+    /// The key of these Secrets that holds the kubeconfig.
+    #[serde(default)]
+    pub(crate) key: Option<String>,
+}
+
+/// Who makes kubeconfigs of tenants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Maker {
+    ClusterApi,
+    Kamaji,
 }
 
 /// What is wanted in every tenant.
@@ -311,6 +364,9 @@ pub(crate) struct TenantDefaults {
     /// The load balancer's address ranges, which the tenant's ingress controller shall trust, as `10.0.0.0/8`.
     #[serde(default)]
     pub(crate) real_ip_cidrs: Option<Vec<String>>,
+    /// The tenant's ingress controller. For the generic platform only.
+    #[serde(default)]
+    pub(crate) ingress: Option<Ingress>,
 }
 
 /// What is wanted in one tenant. A key that is left out has the value from `defaults`.

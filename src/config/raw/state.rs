@@ -47,6 +47,9 @@ pub(crate) struct LayerMemory {
     /// The name of the tenant.
     #[serde(default)]
     pub(crate) name: Option<String>,
+    /// The identity of the tenant's cluster: the UID of its namespace `kube-system`.
+    #[serde(default)]
+    pub(crate) uid: Option<String>,
     /// The time of the inventory by which something of the layer began to leave.
     #[serde(default)]
     pub(crate) leaving: Option<String>,

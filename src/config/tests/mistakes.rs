@@ -1,6 +1,6 @@
 //! One edit of a file without mistakes, and everything that must be said about it.
 
-use super::{CLUSTER, GENERIC, PINS, REPOSITORY, STATE, name, source};
+use super::{CLUSTER, FOUND, GENERIC, PINS, REPOSITORY, STATE, name, source};
 use crate::config::{parse_cluster, parse_pins, parse_repository, parse_state, problem::Problem};
 
 /// What stands in the sample, what stands there instead, and the problems: key and message, in order of place.
@@ -366,6 +366,126 @@ fn mistakes_in_a_generic_cluster_are_told_by_key() {
 }
 
 #[test]
+fn mistakes_about_the_secrets_of_tenants_are_told_by_key() {
+    check(
+        FOUND,
+        &[
+            (
+                "      ingress: {class: traefik, service: {namespace: traefik, name: traefik}, proxyProtocol: true}\n",
+                "      enabled: auto\n",
+                &[
+                    (
+                        "spec.tenants.defaults.ingress",
+                        "`ingress` is missing: a kubeconfig does not say which ingress controller the tenant has",
+                    ),
+                    ("spec.tenants.overrides[0].ingress", "`ingress` is missing: the generic platform does not say it"),
+                ],
+            ),
+            (
+                "    kubeconfigs: {maker: clusterApi}\n",
+                "",
+                &[(
+                    "spec.tenants.overrides[0].kubeconfig",
+                    "`kubeconfig` is missing: the generic platform does not say it",
+                )],
+            ),
+            (
+                "class: traefik, service: {namespace: traefik,",
+                "class: t-, service: {namespace: a.b,",
+                &[
+                    (
+                        "spec.tenants.defaults.ingress.class",
+                        "`t-` is not a Kubernetes name: lower-case letters, digits, `-` and `.`, beginning and ending with a \
+                         letter or digit",
+                    ),
+                    (
+                        "spec.tenants.defaults.ingress.service.namespace",
+                        "`a.b` is not a namespace: at most 63 lower-case letters, digits and `-`",
+                    ),
+                ],
+            ),
+            (
+                "maker: clusterApi",
+                "maker: kamaji, selector: a, key: b",
+                &[
+                    (
+                        "spec.tenants.kubeconfigs.selector",
+                        "`selector` goes without `maker`, which says what its Secrets are called",
+                    ),
+                    (
+                        "spec.tenants.kubeconfigs.key",
+                        "`key` goes without `maker`, which says what its Secrets are called",
+                    ),
+                ],
+            ),
+            (
+                "maker: clusterApi",
+                "maker: rancher",
+                &[("spec.tenants.kubeconfigs.maker", "`rancher` is not one of clusterApi, kamaji")],
+            ),
+            (
+                "{maker: clusterApi}",
+                "{key: config}",
+                &[(
+                    "spec.tenants.kubeconfigs.maker",
+                    "`maker` is missing: give who makes the Secrets, or `selector` and `key`",
+                )],
+            ),
+            (
+                "maker: clusterApi",
+                "selector: a",
+                &[(
+                    "spec.tenants.kubeconfigs.key",
+                    "`key` is missing: a selector does not say where in the Secrets the kubeconfigs are",
+                )],
+            ),
+            (
+                "maker: clusterApi",
+                "selector: \",\", key: a/b",
+                &[
+                    (
+                        "spec.tenants.kubeconfigs.selector",
+                        "`,` is not a label selector such as `example.org/tenant=yes`",
+                    ),
+                    (
+                        "spec.tenants.kubeconfigs.key",
+                        "`a/b` is not the key of a Secret: letters, digits, `-`, `_` and `.`",
+                    ),
+                ],
+            ),
+            (
+                "maker: clusterApi",
+                "selector: \"a\\nb\", key: config",
+                &[(
+                    "spec.tenants.kubeconfigs.selector",
+                    "`a\\nb` is not a label selector such as `example.org/tenant=yes`",
+                )],
+            ),
+        ],
+        |text| parse_cluster(&source("cluster.yaml", text), &name("edge")),
+    );
+    check(
+        CLUSTER,
+        &[(
+            "    defaults: {enabled: auto, delivery: auto, engine: ouroboros}\n",
+            "    kubeconfigs: {maker: kamaji}\n    defaults:\n      ingress: {class: nginx, service: {namespace: n, name: \
+             n}, proxyProtocol: true}\n",
+            &[
+                (
+                    "spec.tenants.kubeconfigs",
+                    "`kubeconfigs` is for the generic platform; on cozystack tenants are found by their objects",
+                ),
+                (
+                    "spec.tenants.defaults.ingress",
+                    "`ingress` is for the generic platform; on cozystack it follows from the tenant's object",
+                ),
+            ],
+        )],
+        |text| parse_cluster(&source("cluster.yaml", text), &name("edge")),
+    );
+}
+
+#[test]
 fn what_this_version_cannot_publish_is_never_left_out_in_silence() {
     check(
         REPOSITORY,
@@ -532,6 +652,11 @@ fn mistakes_in_the_memory_are_told_by_key() {
                     ("spec.layers[0].name", "the host has no `name`"),
                 ],
             ),
+            (
+                "layer: host\n",
+                "layer: host\n    uid: 0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10\n",
+                &[("spec.layers[0].uid", "the host's `uid` is in cluster.yaml, not here")],
+            ),
             ("    name: \"shop\"\n", "", &[("spec.layers[2].name", "`name` is missing: a tenant has one")]),
             (
                 "name: \"shop\"",
@@ -558,8 +683,8 @@ fn mistakes_in_the_memory_are_told_by_key() {
                 ],
             ),
             (
-                "name: \"on\"\n    leaving: \"2026-01-31T12:00:00Z\"",
-                "name: \"on\"\n    leaving: \"\"",
+                "uid: \"0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10\"\n    leaving: \"2026-01-31T12:00:00Z\"",
+                "uid: \"0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10\"\n    leaving: \"\"",
                 &[("spec.layers[1].leaving", "`` is not a point in time such as `2026-01-31T12:00:00Z`")],
             ),
         ],

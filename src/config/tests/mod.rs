@@ -78,6 +78,24 @@ spec:
           proxyProtocol: false
 ";
 
+const FOUND: &str = "\
+apiVersion: bobbypin.dev/v1alpha1
+kind: Cluster
+metadata: {name: edge}
+spec:
+  platform: {kind: generic}
+  ingress:
+    class: nginx
+    service: {namespace: ingress-nginx, name: ingress-nginx-controller}
+    proxyProtocol: true
+  tenants:
+    kubeconfigs: {maker: clusterApi}
+    defaults:
+      ingress: {class: traefik, service: {namespace: traefik, name: traefik}, proxyProtocol: true}
+    overrides:
+      - {namespace: clusters, name: shop, enabled: false}
+";
+
 const REPOSITORY: &str = "\
 apiVersion: bobbypin.dev/v1alpha1
 kind: Repository
@@ -141,6 +159,7 @@ spec:
   - layer: tenant
     namespace: \"tenant-acme\"
     name: \"on\"
+    uid: \"0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10\"
     leaving: \"2026-01-31T12:00:00Z\"
     tombstones:
     - host: \"1.e5\"

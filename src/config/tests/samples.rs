@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::{CLUSTER, GENERIC, PINS, REPOSITORY, STATE, name, source};
+use super::{CLUSTER, FOUND, GENERIC, PINS, REPOSITORY, STATE, name, source};
 use crate::{
     config::{parse_cluster, parse_pins, parse_repository, parse_state, schema},
     model::{
         cluster::{
-            ClusterConfig, Delegation, Enabled, Engine, FluxSource, HostConfig, HostDelivery, HostnamePolicy,
-            IngressConfig, OuroborosMode, PackageSourceChoice, PinPolicy, Platform, Records, RemovalPolicy, SecretKey,
-            TenantConfig, TenantDelivery, TenantsConfig, ValuesSource, Version,
+            Access, AccessWay, ClusterConfig, Delegation, Enabled, Engine, FluxSource, HostConfig, HostDelivery,
+            HostnamePolicy, IngressConfig, KubeconfigSecrets, OuroborosMode, PackageSourceChoice, PinPolicy, Platform,
+            Records, RemovalPolicy, SecretKey, TenantAccess, TenantConfig, TenantDelivery, TenantsConfig, ValuesSource,
+            Version,
         },
         digest::Digest,
         hostname::Hostname,
@@ -51,10 +52,16 @@ fn tenant_defaults() -> TenantConfig {
 fn cluster_defaults(platform: Platform) -> ClusterConfig {
     ClusterConfig {
         name: name("edge"),
+        access: Access::default(),
         uid: None,
         platform,
         host: HostConfig { enabled: Enabled::Auto, delivery: None, engine: Engine::Ouroboros(OuroborosMode::Coredns) },
-        tenants: TenantsConfig { discover: true, defaults: tenant_defaults(), listed: BTreeMap::new() },
+        tenants: TenantsConfig {
+            discover: true,
+            kubeconfigs: None,
+            defaults: tenant_defaults(),
+            listed: BTreeMap::new(),
+        },
         hostnames: HostnamePolicy {
             delegations: vec![],
             reserved: vec![],
@@ -93,6 +100,7 @@ fn the_sample_of_the_reference_means_what_it_says() {
     let platform = Platform::Cozystack { version, values: ValuesSource::File("platform.yaml".to_owned()) };
     let mut expected = cluster_defaults(platform);
     expected.uid = Some("0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10".to_owned());
+    expected.access.way = Some(AccessWay::Context("edge-admin".to_owned()));
     let shop = TenantConfig { engine: Engine::Static(Records::RewriteSnippet), ..tenant_defaults() };
     expected.tenants.listed.insert(tenant("tenant-acme", "shop"), shop);
     let acme = Delegation { namespaces: vec![name("tenant-acme")], suffixes: vec![host("acme.example.org")] };
@@ -100,6 +108,20 @@ fn the_sample_of_the_reference_means_what_it_says() {
     expected.hostnames.reserved.push(host("git.example.org"));
     expected.pins.mirrors.insert("ghcr.io".to_owned(), "registry.example.org/ghcr".to_owned());
     assert_eq!(cluster(CLUSTER), expected);
+}
+
+#[test]
+fn a_cluster_is_reached_in_one_way_and_read_as_far_as_it_says() {
+    let access = |text: &str| cluster(&CLUSTER.replace("context: edge-admin", text)).access;
+    let way = |way| Access { way: Some(way), ..Access::default() };
+    assert_eq!(access("context: edge-admin"), way(AccessWay::Context("edge-admin".to_owned())));
+    assert_eq!(access("kubeconfig: edge.kubeconfig"), way(AccessWay::Kubeconfig("edge.kubeconfig".to_owned())));
+    assert_eq!(access("inCluster: true"), way(AccessWay::InCluster));
+    assert_eq!(access("inCluster: false"), Access::default());
+    let namespaces = vec![name("shop"), name("web")];
+    assert_eq!(access("namespaces: [shop, web]"), Access { namespaces, ..Access::default() });
+    let tenants = TenantAccess { read: false, loopback: false, link_local: true };
+    assert_eq!(access("tenants: {read: false, allow: [linkLocal]}"), Access { tenants, ..Access::default() });
 }
 
 #[test]
@@ -126,6 +148,47 @@ fn a_generic_cluster_says_what_its_platform_does_not() {
     expected.tenants.listed.insert(tenant("clusters", "shop"), shop);
     assert_eq!(cluster(GENERIC), expected);
     assert_eq!(cluster(&GENERIC.replace("    clusterDomain: cluster.local\n", "")), expected);
+}
+
+#[test]
+fn tenants_are_found_by_secrets_and_an_entry_need_not_repeat_what_holds_for_all() {
+    let tenants = |text: &str| cluster(text).tenants;
+    let traefik = |proxy_protocol| IngressConfig {
+        class: name("traefik"),
+        service_namespace: name("traefik"),
+        service_name: name("traefik"),
+        cluster_domain: "cluster.local".to_owned(),
+        proxy_protocol,
+    };
+    let defaults = TenantConfig { ingress: Some(traefik(true)), ..tenant_defaults() };
+    let shop = TenantConfig { enabled: Enabled::No, ..defaults.clone() };
+    let expected = TenantsConfig {
+        discover: true,
+        kubeconfigs: Some(KubeconfigSecrets::ClusterApi),
+        listed: [(tenant("clusters", "shop"), shop.clone())].into(),
+        defaults,
+    };
+    assert_eq!(tenants(FOUND), expected);
+    let selector = "example.org/tenant in (yes, maybe),!x".to_owned();
+    for (text, kubeconfigs) in [
+        ("{maker: kamaji}", KubeconfigSecrets::Kamaji),
+        (
+            "{selector: \"example.org/tenant in (yes, maybe),!x\", key: config}",
+            KubeconfigSecrets::Selected { selector, key: "config".to_owned() },
+        ),
+    ] {
+        let expected = TenantsConfig { kubeconfigs: Some(kubeconfigs), ..expected.clone() };
+        assert_eq!(tenants(&FOUND.replace("{maker: clusterApi}", text)), expected);
+    }
+    let own = "enabled: false, kubeconfig: {name: k, key: v}, \
+               ingress: {class: traefik, service: {namespace: traefik, name: traefik}, proxyProtocol: false}";
+    let listed = TenantConfig {
+        kubeconfig: Some(SecretKey { name: name("k"), key: "v".to_owned() }),
+        ingress: Some(traefik(false)),
+        ..shop
+    };
+    let text = FOUND.replace("enabled: false", own);
+    assert_eq!(tenants(&text), TenantsConfig { listed: [(tenant("clusters", "shop"), listed)].into(), ..expected });
 }
 
 #[test]
@@ -261,9 +324,14 @@ fn pins_say_what_their_digests_are_of() {
 
 #[test]
 fn the_schemas_accept_what_the_program_accepts() {
-    for (kind, text) in
-        [("cluster", CLUSTER), ("cluster", GENERIC), ("repository", REPOSITORY), ("pins", PINS), ("state", STATE)]
-    {
+    for (kind, text) in [
+        ("cluster", CLUSTER),
+        ("cluster", GENERIC),
+        ("cluster", FOUND),
+        ("repository", REPOSITORY),
+        ("pins", PINS),
+        ("state", STATE),
+    ] {
         let schema: Value = serde_json::from_str(&schema(kind).expect("a known kind")).expect("a schema is JSON");
         let file = crate::config::kubernetes::read_values(text).expect("a sample that can be read").remove(0);
         let errors: Vec<_> = jsonschema::draft202012::new(&schema)

@@ -29,12 +29,20 @@ fn the_text_of_a_state_is_fixed_and_sorted() {
     let tenant = |text| Layer::Tenant(TenantId { namespace: name("tenant-acme"), name: name(text) });
     let state = State {
         layers: BTreeMap::from([
-            (tenant("shop"), LayerState { tombstones: BTreeMap::new(), leaving: Some(noon) }),
+            (tenant("shop"), LayerState { uid: None, tombstones: BTreeMap::new(), leaving: Some(noon) }),
             (tenant("idle"), LayerState::default()),
-            (tenant("on"), LayerState { tombstones: BTreeMap::from([(host("1.e5"), noon)]), leaving: Some(noon) }),
+            (
+                tenant("on"),
+                LayerState {
+                    uid: Some("0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10".to_owned()),
+                    tombstones: BTreeMap::from([(host("1.e5"), noon)]),
+                    leaving: Some(noon),
+                },
+            ),
             (
                 Layer::Host,
                 LayerState {
+                    uid: None,
                     tombstones: BTreeMap::from([
                         (host("b.example.org"), time("2026-01-31T12:00:00.5Z")),
                         (host("a.example.org"), noon),
@@ -78,10 +86,15 @@ fn layers() -> impl Strategy<Value = Layer> {
 }
 
 fn states() -> impl Strategy<Value = State> {
-    let memory = (prop::collection::btree_map(hosts(), times(), 0..5), prop::option::of(times()))
-        .prop_map(|(tombstones, leaving)| LayerState { tombstones, leaving })
-        .prop_filter("a layer with nothing to remember is not in a state", |memory| !memory.is_empty());
-    prop::collection::btree_map(layers(), memory, 0..6).prop_map(|layers| State { layers })
+    let uid = prop::option::of("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
+    let memory = (uid, prop::collection::btree_map(hosts(), times(), 0..5), prop::option::of(times()))
+        .prop_map(|(uid, tombstones, leaving)| LayerState { uid, tombstones, leaving });
+    prop::collection::btree_map(layers(), memory, 0..6).prop_map(|mut layers| {
+        // The identity of the host is in its settings.
+        layers.entry(Layer::Host).and_modify(|memory| memory.uid = None);
+        layers.retain(|_, memory| !memory.is_empty());
+        State { layers }
+    })
 }
 
 proptest! {
