@@ -65,29 +65,44 @@ impl Location {
 /// [`GitError::UnknownRemote`] for a word that is neither a remote nor a folder, and those of [`Location::parse`].
 pub fn resolve_target(checkout: &Repository, config: &RepositoryConfig) -> Result<Location, GitError> {
     let root = checkout.root();
-    let remotes = checkout.remotes()?;
     let wanted = config.remote.as_deref();
-    match wanted.unwrap_or("origin") {
-        name if remotes.iter().any(|remote| remote == name) => {
-            let failed = git_failed(|| format!("the remote `{name}`"));
-            let remote = checkout.inner.find_remote(name).map_err(&failed)?;
-            let url = match remote.pushurl().map_err(&failed)? {
-                Some(url) => url,
-                None => remote.url().map_err(&failed)?,
-            };
-            Location::parse(url, root)
-        }
-        _ if wanted.is_none() => Ok(Location::Folder(root.to_owned())),
-        text => {
-            let location = Location::parse(text, root)?;
-            let Location::Folder(folder) = &location;
-            if text.contains('/') || text.starts_with('.') || folder.is_dir() {
-                Ok(location)
-            } else {
-                Err(GitError::UnknownRemote { name: text.to_owned(), remotes })
-            }
-        }
+    if let Some(url) = remote_url(checkout, wanted.unwrap_or("origin"))? {
+        return Location::parse(&url, root);
     }
+    let Some(text) = wanted else { return Ok(Location::Folder(root.to_owned())) };
+    let location = Location::parse(text, root)?;
+    let Location::Folder(folder) = &location;
+    if text.contains('/') || text.starts_with('.') || folder.is_dir() {
+        Ok(location)
+    } else {
+        Err(GitError::UnknownRemote { name: text.to_owned(), remotes: checkout.remotes()? })
+    }
+}
+
+/// The place to publish to, as the settings or the remotes of the checkout have it: a path or the address of a server,
+/// perhaps with a password. `None`: the checkout's own repository. Whether it can be reached is not looked at.
+///
+/// # Errors
+///
+/// [`GitError::Object`] when the remotes cannot be read.
+pub fn target_address(checkout: &Repository, config: &RepositoryConfig) -> Result<Option<String>, GitError> {
+    let wanted = config.remote.as_deref();
+    let url = remote_url(checkout, wanted.unwrap_or("origin"))?;
+    Ok(url.or_else(|| wanted.map(str::to_owned)))
+}
+
+/// Where a remote is written to; `None` when there is no remote of the name.
+fn remote_url(checkout: &Repository, name: &str) -> Result<Option<String>, GitError> {
+    if !checkout.remotes()?.iter().any(|remote| remote == name) {
+        return Ok(None);
+    }
+    let failed = git_failed(|| format!("the remote `{name}`"));
+    let remote = checkout.inner.find_remote(name).map_err(&failed)?;
+    let url = match remote.pushurl().map_err(&failed)? {
+        Some(url) => url,
+        None => remote.url().map_err(&failed)?,
+    };
+    Ok(Some(url.to_owned()))
 }
 
 /// The text without the user and password of an address, for messages.

@@ -26,7 +26,7 @@ use git2::{Config, ErrorCode};
 pub use self::{
     error::{GitError, PublishError},
     history::{BlobChange, BlobId, Flip, LOOP_WINDOW, PastCommit, flips},
-    location::{Location, resolve_target},
+    location::{Location, resolve_target, target_address},
     prepare::{NewCommit, Prepared},
     publish::Published,
     wanted::Wanted,
