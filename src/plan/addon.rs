@@ -9,7 +9,6 @@ use crate::{
     model::{
         cluster::{Engine, OuroborosMode, TenantConfig},
         finding::{Finding, Severity},
-        inventory::TenantObject,
         layer::{Layer, TenantId},
     },
     plan::{
@@ -79,16 +78,11 @@ pub(super) fn patch(config: &TenantConfig, pinned: &Pinned, own: Own) -> Value {
 }
 
 /// What would stop the platform's render of the tenant with our patch applied, found before it is committed.
-pub(super) fn guard(
-    values: &PlatformValues,
-    tenant: &TenantId,
-    object: &TenantObject,
-    draft: &Draft,
-) -> Option<Decision> {
+pub(super) fn guard(values: &PlatformValues, tenant: &TenantId, addons: &Value, draft: &Draft) -> Option<Decision> {
     let Decision::Deliver { release, .. } = &draft.decision else { return None };
-    let Form::Addon { addons } = &release.form else { return None };
-    let mut patched = object.addons.clone();
-    helm::merge_overwrite(&mut patched, addons);
+    let Form::Addon { addons: patch } = &release.form else { return None };
+    let mut patched = addons.clone();
+    helm::merge_overwrite(&mut patched, patch);
     let patched = match TenantAddons::new(patched) {
         Ok(patched) => patched,
         Err(problems) => return Some(Decision::hold(unlawful(&problems))),

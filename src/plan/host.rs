@@ -47,6 +47,9 @@ const DEFAULT_DOMAIN: &str = "cozy.local";
 
 /// Decides about the host.
 pub(super) fn decide(context: &Context<'_>) -> Draft {
+    if let Some(hold) = context.unread(&Layer::Host) {
+        return Draft::new(Layer::Host, hold);
+    }
     match (context.inputs.platform, &context.inputs.config.platform) {
         (PlatformFacts::Unknown(unknown), _) => {
             Draft::new(Layer::Host, Decision::not_observed("the platform's values", unknown))

@@ -13,7 +13,7 @@ use crate::{
     dns::snippet,
     model::{
         finding::{Finding, Severity},
-        inventory::ClusterInventory,
+        inventory::{ClusterInventory, TenantObject},
         layer::Layer,
         observed::Observed,
         state::LayerState,
@@ -190,7 +190,8 @@ fn is_off(context: &Context<'_>, layer: &Layer) -> bool {
     match (&context.inputs.inventory.tenants, layer) {
         (Observed::Present(tenants), Layer::Tenant(tenant)) => tenants
             .get(tenant)
-            .is_none_or(|object| object.addons.pointer("/ouroboros/enabled") != Some(&Value::Bool(true))),
+            .and_then(TenantObject::addons)
+            .is_none_or(|addons| addons.pointer("/ouroboros/enabled") != Some(&Value::Bool(true))),
         (Observed::Absent, _) => true,
         (Observed::Present(_) | Observed::Unknown(_), _) => false,
     }

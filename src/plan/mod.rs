@@ -15,19 +15,20 @@ use crate::{
         digest::Digest,
         finding::{Finding, Severity},
         hostname::Hostname,
-        inventory::Inventory,
+        inventory::{ClusterInventory, ClusterSource, Inventory, PlatformSource},
         layer::{Layer, TenantId},
         name::Name,
         observed::{Observed, Unknown},
         pins::{PinName, Pins},
         state::{LayerState, State},
-        tree::{Entry, RepoPath, Tree},
+        tree::{Entry, RepoPath, Tree, resolve},
     },
     platform::values::PlatformValues,
 };
 
 pub mod decision;
 pub mod document;
+pub mod reading;
 pub mod release;
 
 mod addon;
@@ -151,7 +152,11 @@ pub fn plan(inputs: &Inputs<'_>) -> ClusterPlan {
     for draft in drafts {
         findings.extend(draft.findings);
         let remembered = || inputs.state.layers.get(&draft.layer).cloned().unwrap_or_default();
-        let memory = draft.memory.unwrap_or_else(remembered);
+        let mut memory = draft.memory.unwrap_or_else(remembered);
+        if let (Layer::Tenant(tenant), Decision::Deliver { .. }) = (&draft.layer, &draft.decision) {
+            let seen = inputs.inventory.tenant_clusters.get(tenant).and_then(|cluster| cluster.uid.present());
+            memory.uid = seen.cloned().or_else(|| remembered().uid);
+        }
         if !memory.is_empty() {
             state.layers.insert(draft.layer.clone(), memory);
         }
@@ -230,7 +235,7 @@ impl<'a> Context<'a> {
     /// Whether the inventory is known to be of this cluster. With `access.uid` set an inventory that does not say is not
     /// refused, but it proves nothing to be gone.
     fn is_identified(&self) -> bool {
-        self.inputs.config.uid.is_none() || matches!(self.inputs.inventory.uid, Observed::Present(_))
+        self.inputs.config.uid.is_none() || matches!(self.inputs.inventory.host.uid, Observed::Present(_))
     }
 
     /// The text of a file of ours below a layer's folder.
@@ -256,10 +261,48 @@ impl<'a> Context<'a> {
         tenants
     }
 
+    /// Why a layer waits: something of its cluster was asked for and not given.
+    fn unread(&self, layer: &Layer) -> Option<Decision> {
+        let Inventory { host, packages, platform_settings, helm_releases, tenant_clusters, .. } = self.inputs.inventory;
+        let cluster = match layer {
+            Layer::Host => Some(host),
+            Layer::Tenant(tenant) => tenant_clusters.get(tenant),
+        };
+        let own = cluster.into_iter().flat_map(ClusterInventory::unread).find(|(source, _)| {
+            // Who a host is has no meaning where nobody said who it must be.
+            *source != ClusterSource::Uid || *layer != Layer::Host || self.inputs.config.uid.is_some()
+        });
+        let own = own.map(|(source, unknown)| (source.to_string(), unknown));
+        let platform = || {
+            let packages = packages.unread().map(|unknown| (PlatformSource::Packages, unknown));
+            let settings = || platform_settings.unread().map(|unknown| (PlatformSource::PlatformSettings, unknown));
+            packages.or_else(settings).filter(|_| *layer == Layer::Host)
+        };
+        // Somebody else may install the same release.
+        let owners = || helm_releases.unread().map(|unknown| (PlatformSource::HelmReleases, unknown));
+        let shared = || platform().or_else(owners).map(|(source, unknown)| (source.to_string(), unknown));
+        let (source, unknown) = own.or_else(shared)?;
+        Some(Decision::not_observed(&source, unknown))
+    }
+
+    /// The refusal for a tenant whose cluster is not the one that was delivered to.
+    fn wrong_tenant(&self, layer: &Layer) -> Option<Decision> {
+        let Layer::Tenant(tenant) = layer else { return None };
+        let known = self.memory(layer)?.uid.as_ref()?;
+        let found = self.inputs.inventory.tenant_clusters.get(tenant)?.uid.present()?;
+        if known == found {
+            return None;
+        }
+        let message =
+            format!("state.yaml knows the tenant's cluster by the UID {known}, and the inventory is of {found}");
+        let fix = format!("find out why; if the tenant was made anew: bobbypin trust --tenant {tenant}");
+        Some(Decision::refuse(Reason::new("WrongTenantCluster", message).fix(fix)))
+    }
+
     /// The refusal for every layer, when the inventory is of another cluster than the settings are for.
     fn wrong_cluster(&self) -> Option<Decision> {
         let config = self.inputs.config;
-        let reason = match (&config.uid, &self.inputs.inventory.uid) {
+        let reason = match (&config.uid, &self.inputs.inventory.host.uid) {
             (Some(wanted), Observed::Present(found)) if wanted != found => {
                 format!("cluster.yaml is for the cluster with UID {wanted}, and the inventory is of {found}")
             }
@@ -296,17 +339,4 @@ fn references(tree: &Tree) -> BTreeSet<String> {
         }
     }
     found
-}
-
-/// `folder/relative` without `.` and `..`; `None` when it leads out of the repository.
-fn resolve(folder: &str, relative: &str) -> Option<String> {
-    let mut parts: Vec<_> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in relative.split('/') {
-        match part {
-            "" | "." => (),
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }

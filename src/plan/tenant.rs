@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::{
     dns::{claims, ouroboros, policy::Owner},
     model::{
-        cluster::{Enabled, Engine, IngressConfig, Records as RecordsForm, SecretKey, TenantConfig, TenantDelivery},
+        cluster::{Enabled, Engine, Records as RecordsForm, SecretKey, TenantConfig, TenantDelivery},
         finding::{Finding, Severity},
         inventory::{ClusterInventory, TenantObject},
         layer::{Layer, TenantId},
@@ -44,15 +46,18 @@ pub(super) fn decide_all(context: &Context<'_>, findings: &mut Vec<Finding>) -> 
     let config = &context.inputs.config.tenants;
     let mut tenants: BTreeSet<TenantId> = config.listed.keys().cloned().collect();
     tenants.extend(context.committed_tenants());
-    let is_cozystack = !matches!(context.inputs.platform, PlatformFacts::Generic);
-    if is_cozystack && config.discover {
+    let shown_as = match context.inputs.platform {
+        PlatformFacts::Cozystack(_) | PlatformFacts::Unknown(_) => Some("Kubernetes.apps.cozystack.io"),
+        PlatformFacts::Generic => config.kubeconfigs.as_ref().map(|_| "Secret"),
+    };
+    if let Some(subject) = shown_as.filter(|_| config.discover) {
         match &context.inputs.inventory.tenants {
             Observed::Present(seen) => tenants.extend(seen.keys().cloned()),
             Observed::Absent => (),
             Observed::Unknown(unknown) => findings.push(Finding {
                 severity: Severity::Info,
                 rule: "TenantsNotObserved",
-                subject: "Kubernetes.apps.cozystack.io".to_owned(),
+                subject: subject.to_owned(),
                 message: format!("tenants were not looked for: {}", unknown.message),
                 fix: Some("give an inventory with the cluster's tenants".to_owned()),
             }),
@@ -64,14 +69,32 @@ pub(super) fn decide_all(context: &Context<'_>, findings: &mut Vec<Finding>) -> 
 fn decide(context: &Context<'_>, tenant: TenantId) -> Draft {
     let config = &context.inputs.config.tenants;
     let layer = Layer::Tenant(tenant.clone());
+    if let Some(obstacle) = context.wrong_tenant(&layer).or_else(|| context.unread(&layer)) {
+        return Draft::new(layer, obstacle);
+    }
     let wanted = config.listed.get(&tenant).or_else(|| config.discover.then_some(&config.defaults));
     let not_listed =
         || Reason::new("NotListed", "the tenant is not listed in cluster.yaml and tenants.discover is off");
     match context.inputs.platform {
         PlatformFacts::Unknown(unknown) => Draft::new(layer, Decision::not_observed("the platform's values", unknown)),
-        PlatformFacts::Generic => match config.listed.get(&tenant) {
-            Some(wanted @ TenantConfig { ingress: Some(ingress), .. }) => generic(context, &tenant, wanted, ingress),
-            _ => leaving::leave(context, layer, not_listed()),
+        PlatformFacts::Generic => match (config.listed.get(&tenant), &config.kubeconfigs) {
+            // Its entry says all that is needed, whether it is seen or not.
+            (Some(wanted @ TenantConfig { kubeconfig: Some(secret), .. }), _) => {
+                generic(context, &tenant, wanted, secret)
+            }
+            (_, None) => leaving::leave(context, layer, not_listed()),
+            (_, Some(_)) => match (&context.inputs.inventory.tenants, wanted) {
+                (Observed::Unknown(unknown), _) => {
+                    Draft::new(layer, Decision::not_observed("the list of tenants", unknown))
+                }
+                (_, None) => leaving::leave(context, layer, not_listed()),
+                (Observed::Absent, Some(_)) => gone(context, layer, true),
+                (Observed::Present(seen), Some(wanted)) => match seen.get(&tenant) {
+                    Some(TenantObject::Kubeconfig(secret)) => generic(context, &tenant, wanted, secret),
+                    Some(TenantObject::Kubernetes { .. }) => Draft::new(layer, of_another_platform()),
+                    None => gone(context, layer, seen.is_empty()),
+                },
+            },
         },
         PlatformFacts::Cozystack(values) => match (&context.inputs.inventory.tenants, wanted) {
             (Observed::Unknown(unknown), _) => {
@@ -80,7 +103,8 @@ fn decide(context: &Context<'_>, tenant: TenantId) -> Draft {
             (_, None) => leaving::leave(context, layer, not_listed()),
             (Observed::Absent, Some(_)) => gone(context, layer, true),
             (Observed::Present(seen), Some(wanted)) => match seen.get(&tenant) {
-                Some(object) => cozystack(context, values, &tenant, wanted, object),
+                Some(TenantObject::Kubernetes { addons }) => cozystack(context, values, &tenant, wanted, addons),
+                Some(TenantObject::Kubeconfig(_)) => Draft::new(layer, of_another_platform()),
                 None => gone(context, layer, seen.is_empty()),
             },
         },
@@ -119,15 +143,24 @@ fn gone(context: &Context<'_>, layer: Layer, nothing_seen: bool) -> Draft {
     draft
 }
 
-fn generic(context: &Context<'_>, tenant: &TenantId, config: &TenantConfig, ingress: &IngressConfig) -> Draft {
+/// A tenant that the inventory shows by what tells tenants on another platform. It proves nothing here.
+fn of_another_platform() -> Decision {
+    let message = "the inventory shows the tenant as another platform has it";
+    let reason = Reason::new("TenantOfOtherPlatform", message);
+    Decision::hold(reason.fix("correct spec.platform.kind in cluster.yaml, or take a new inventory"))
+}
+
+fn generic(context: &Context<'_>, tenant: &TenantId, config: &TenantConfig, secret: &SecretKey) -> Draft {
     let layer = Layer::Tenant(tenant.clone());
+    let config = &TenantConfig { kubeconfig: Some(secret.clone()), ..config.clone() };
+    let ingress = config.ingress.as_ref().expect("cluster.yaml is refused when a tenant of no platform has none");
     let says = config.proxy_protocol || ingress.proxy_protocol;
     let reason = match (config.enabled, says) {
         (Enabled::No, _) => return leaving::leave(context, layer, disabled()),
         (Enabled::Auto, false) => return leaving::leave(context, layer, not_needed()),
         (Enabled::Yes, false) => return Draft::new(layer, Decision::hold(proxy_protocol_not_accepted(tenant))),
         (Enabled::Auto | Enabled::Yes, true) => {
-            Reason::new("ProxyProtocolOn", "the tenant's entry in cluster.yaml says that PROXY headers are sent")
+            Reason::new("ProxyProtocolOn", "cluster.yaml says that PROXY headers are sent to the tenant")
         }
     };
     let delivery = match config.delivery.unwrap_or(TenantDelivery::RemoteHelmRelease) {
@@ -146,8 +179,8 @@ fn generic(context: &Context<'_>, tenant: &TenantId, config: &TenantConfig, ingr
         imports_overrides: false,
     };
     let mut findings = Vec::new();
-    let secret = kubeconfig(tenant, config).name;
-    if let Some(hold) = owner::of_tenant(context, &layer, GENERIC_NAMESPACE, &[secret.as_str()], None, &mut findings) {
+    let secrets = [secret.name.as_str()];
+    if let Some(hold) = owner::of_tenant(context, &layer, GENERIC_NAMESPACE, &secrets, None, &mut findings) {
         return Draft { findings, ..Draft::new(layer, hold) };
     }
     deliver(context, tenant, config, reason, &site, findings, |pinned, values| {
@@ -158,7 +191,7 @@ fn generic(context: &Context<'_>, tenant: &TenantId, config: &TenantConfig, ingr
             TenantDelivery::RemoteHelmRelease | TenantDelivery::Addon => Form::RemoteHelmRelease(RemoteHelmRelease {
                 name: format!("{}-ouroboros", tenant.name),
                 chart: RemoteChart::Oci(chart),
-                kubeconfig: kubeconfig(tenant, config),
+                kubeconfig: secret.clone(),
                 namespace: GENERIC_NAMESPACE,
                 force_upgrade: false,
                 depends_on: Vec::new(),
@@ -173,10 +206,10 @@ fn cozystack(
     values: &PlatformValues,
     tenant: &TenantId,
     config: &TenantConfig,
-    object: &TenantObject,
+    object: &Value,
 ) -> Draft {
     let layer = Layer::Tenant(tenant.clone());
-    let addons = match TenantAddons::new(object.addons.clone()) {
+    let addons = match TenantAddons::new(object.clone()) {
         Ok(addons) => addons,
         Err(problems) => return Draft::new(layer, Decision::hold(addon::unlawful(&problems))),
     };
@@ -406,7 +439,7 @@ fn carrier(
 }
 
 /// The Secret with the tenant's kubeconfig: as configured, else the one that cozystack makes.
-fn kubeconfig(tenant: &TenantId, config: &TenantConfig) -> SecretKey {
+pub(super) fn kubeconfig(tenant: &TenantId, config: &TenantConfig) -> SecretKey {
     config.kubeconfig.clone().unwrap_or_else(|| SecretKey {
         name: Name::parse(&format!("{}-admin-kubeconfig", release_name(tenant))).expect("a name with a lawful suffix"),
         key: "super-admin.svc".to_owned(),

@@ -187,11 +187,45 @@ fn a_package_that_the_platform_left_behind_is_an_owner_too() {
 
 #[test]
 fn owners_that_were_not_looked_for_are_told() {
-    let not_looked = |world: World| rules(&world.seen("/helmReleases", unknown()).decided());
+    let not_looked = |world: World| rules(&world.seen("/helmReleases", Value::Null).decided());
     assert_eq!(not_looked(World::generic()), ["OwnersNotChecked"]);
     let values = json!({"publishing": {"proxyProtocol": true}});
     let hosted = not_looked(variant("v1.6.2", "isp-hosted", values));
     assert_eq!(hosted, ["OwnersNotChecked", "ProxyProtocolWithoutSystemBundle"]);
+}
+
+#[test]
+fn what_was_asked_for_and_not_given_holds_the_host() {
+    let sources = [
+        "/host/ingresses",
+        "/host/gateways",
+        "/host/httpRoutes",
+        "/host/tlsRoutes",
+        "/host/services",
+        "/host/dnsConfigMaps",
+        "/helmReleases",
+        "/packages",
+        "/platformSettings",
+    ];
+    for world in [World::generic(), World::cozystack("v1.6.2"), World::generic().with("/host/enabled", json!(false))] {
+        for source in sources {
+            assert_eq!(world.clone().seen(source, unknown()).host(), "Hold NotObserved NotObserved", "{source}");
+            let not_looked = world.clone().seen(source, Value::Null).host();
+            assert_eq!(not_looked, world.host(), "{source}");
+        }
+        // What only people ask about holds nothing.
+        for source in ["/kustomizations", "/gitRepositories"] {
+            assert_eq!(world.clone().seen(source, unknown()).host(), world.host(), "{source}");
+        }
+    }
+}
+
+#[test]
+fn a_cluster_that_does_not_say_who_it_is_is_held_when_somebody_said_who_it_must_be() {
+    let unread = World::generic().seen("/uid", unknown());
+    assert_eq!(unread.host(), World::generic().host());
+    let trusted = unread.with("/access", json!({"uid": "0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10"}));
+    assert_eq!(trusted.host(), "Hold NotObserved NotObserved");
 }
 
 #[test]

@@ -40,7 +40,6 @@ fn an_overlay_is_emptied_and_dropped_when_the_package_was_seen_without_it() {
         // The inventory by which it was emptied proves nothing, whatever it shows.
         (0, live(false), "Remove Disabled -Overlay"),
         (5, live(true), "Remove Disabled -Overlay"),
-        (5, unknown(), "Remove Disabled -Overlay"),
         (5, Value::Null, "Remove Disabled -Overlay"),
         (5, live(false), "Remove Disabled"),
         (5, present(json!([])), "Remove Disabled"),
@@ -52,6 +51,8 @@ fn an_overlay_is_emptied_and_dropped_when_the_package_was_seen_without_it() {
         assert_eq!(world.decided().changes.is_empty(), !gone, "{minutes} {packages}");
         assert_eq!(world.commit().files("host").is_empty(), gone, "{minutes} {packages}");
     }
+    let unread = emptied.clone().later(5).seen("/packages", unknown());
+    assert_eq!((unread.host().as_str(), unread.decided().changes.is_empty()), ("Hold NotObserved NotObserved", true));
     let again = emptied.with("/host/enabled", json!("auto"));
     assert_eq!(again.host(), "Deliver ProxyProtocolOn overlay");
     assert!(again.clone().commit().tree.file("clusters/edge/state.yaml").is_none());
@@ -77,7 +78,7 @@ fn the_records_of_the_host_go_in_two_steps() {
         for (minutes, seen, gone) in [
             (0, maps(None), false),
             (5, maps(Some(KEY)), false),
-            (5, unknown(), false),
+            (5, Value::Null, false),
             (5, json!({"state": "Absent"}), false),
             (5, maps(Some("ouroboros.override")), true),
             (5, maps(None), true),
@@ -115,10 +116,13 @@ fn a_tenants_records_go_before_the_proxy_that_they_name() {
             _ => "cluster/helm-release.yaml",
         };
         assert!(emptied.files(TENANT).contains(&proxy.to_owned()), "{delivery}: {:?}", emptied.files(TENANT));
-        for seen in [unknown(), maps(Some(KEY))] {
+        for seen in [Value::Null, maps(Some(KEY))] {
             let world = emptied.clone().later(5).seen("/tenantClusters/0/dnsConfigMaps", seen);
             assert_eq!(world.tenant_line(), "Remove Disabled -TenantRecords", "{delivery}");
         }
+        let unread = emptied.clone().later(5).seen("/tenantClusters/0/dnsConfigMaps", unknown());
+        assert_eq!(unread.tenant_line(), "Hold NotObserved NotObserved", "{delivery}");
+        assert!(unread.decided().changes.is_empty());
         let gone = emptied.later(5).seen("/tenantClusters/0/dnsConfigMaps", maps(None));
         if delivery != "addon" {
             assert_eq!(gone.tenant_line(), "Remove Disabled", "{delivery}");

@@ -1,10 +1,15 @@
 //! What is decided about tenants, case by case.
 
+use bobbypin::{
+    config::{inventory::parse_inventory, parse_cluster, problem::Source},
+    model::name::Name,
+    plan::reading,
+};
 use serde_json::{Value, json};
 
 use crate::plan_world::{
     FOLDER, TENANT, TENANT_COREFILE, World, config_map, helm_release, ingress_config, plain, present, proxied, rules,
-    unknown,
+    time, unknown,
 };
 
 /// A tenant with these settings and add-ons, and one host.
@@ -152,7 +157,7 @@ fn another_release_into_the_tenant_is_named_and_never_joined() {
             world("v1.6.2", json!({"delivery": delivery}), proxied()).seen("/helmReleases", present(json!([release])));
         assert_eq!(world.tenant_line(), expected, "{delivery} {name} {kube_config}");
     }
-    let not_looked = world("v1.6.2", json!({}), proxied()).seen("/helmReleases", unknown());
+    let not_looked = world("v1.6.2", json!({}), proxied()).seen("/helmReleases", Value::Null);
     assert!(rules(&not_looked.decided()).contains(&"OwnersNotChecked"));
 }
 
@@ -257,8 +262,9 @@ fn records_need_a_tenant_that_was_read_and_a_corefile_that_imports() {
         ("/tenantClusters", json!([]), "Hold NotObserved NotObserved"),
         ("/tenantClusters/0/ingresses", unknown(), "Hold NotObserved NotObserved"),
         ("/tenantClusters/0/ingresses", json!({"state": "Absent"}), deliver),
-        // The platform keeps the import line, so not having looked is no obstacle.
-        ("/tenantClusters/0/dnsConfigMaps", unknown(), deliver),
+        // The platform keeps the import line, so not having looked is no obstacle. Having looked in vain is one.
+        ("/tenantClusters/0/dnsConfigMaps", Value::Null, deliver),
+        ("/tenantClusters/0/dnsConfigMaps", unknown(), "Hold NotObserved NotObserved"),
         ("/tenantClusters/0/dnsConfigMaps", present(json!([])), deliver),
         (
             "/tenantClusters/0/dnsConfigMaps",
@@ -273,6 +279,45 @@ fn records_need_a_tenant_that_was_read_and_a_corefile_that_imports() {
     assert_eq!(blind.tenant_line(), "Hold NotObserved NotObserved");
     let form = ready.with("/tenants/overrides/0/static", json!({"records": "hosts-file"}));
     assert_eq!(form.tenant_line(), "Hold RecordsFormUnavailable");
+}
+
+#[test]
+fn what_was_asked_for_and_not_given_holds_the_tenant_and_no_other_layer() {
+    for wish in [json!({}), json!({"engine": "static"}), json!({"enabled": false})] {
+        let world = world("v1.6.2", wish, proxied());
+        for source in ["uid", "ingresses", "gateways", "httpRoutes", "tlsRoutes", "services", "dnsConfigMaps"] {
+            let unread = world.clone().seen(&format!("/tenantClusters/0/{source}"), unknown());
+            assert_eq!(unread.tenant_line(), "Hold NotObserved NotObserved", "{source}");
+            assert_eq!(unread.host(), world.host(), "{source}");
+        }
+        // Somebody else may install the same release.
+        assert_eq!(world.clone().seen("/helmReleases", unknown()).tenant_line(), "Hold NotObserved NotObserved");
+        assert_eq!(world.clone().seen("/packages", unknown()).tenant_line(), world.tenant_line());
+    }
+}
+
+#[test]
+fn the_tenants_cluster_is_remembered_and_another_one_in_its_place_is_refused() {
+    let uid = |world: World, uid: &str| world.seen("/tenantClusters/0/uid", json!(uid));
+    let (first, second) = ("0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10", "5e8d2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10");
+    let world = world("v1.6.2", json!({"engine": "static", "delivery": "remoteHelmRelease"}), proxied());
+    let known = uid(world, first).commit();
+    let state = |world: &World| {
+        world.decided().plans[0].state.layers.values().filter_map(|layer| layer.uid.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(state(&known), [first]);
+    assert!(known.decided().changes.is_empty(), "the same again changes nothing");
+
+    let other = uid(known.clone().later(60), second);
+    assert_eq!(other.tenant_line(), "Hold WrongTenantCluster Guard");
+    assert!(other.decided().changes.is_empty());
+    assert_eq!(other.host(), known.host());
+
+    // Who was not read, or could not be, is still who he was.
+    for seen in [Value::Null, unknown()] {
+        let world = known.clone().later(60).seen("/tenantClusters/0/uid", seen).commit();
+        assert_eq!(state(&world), [first]);
+    }
 }
 
 #[test]
@@ -309,6 +354,160 @@ fn a_tenant_of_no_platform_is_what_its_entry_says() {
     assert_eq!(unlisted.tenant_line(), "Remove NotListed");
     assert_eq!(unlisted.commit().files(TENANT), [""; 0]);
     assert!(TENANT_COREFILE.contains("import"));
+}
+
+/// A cluster of no platform whose tenants are found by Secrets, with these Secrets seen and one tenant's cluster.
+fn found(names: &[&str]) -> World {
+    let secret = |name: &&str| {
+        json!({
+            "apiVersion": "bobbypin.dev/v1alpha1",
+            "kind": "Tenant",
+            "metadata": {"namespace": "tenant-acme", "name": name},
+            "spec": {"kubeconfig": {"name": format!("{name}-kubeconfig"), "key": "value"}},
+        })
+    };
+    World::generic()
+        .shown(json!({}), &["a.acme.example.org"])
+        .seen("/tenants", present(names.iter().map(secret).collect()))
+        .with("/tenants", json!({"kubeconfigs": {"maker": "clusterApi"}, "defaults": {"ingress": ingress_config()}}))
+}
+
+#[test]
+fn a_tenant_that_is_found_by_its_secret_gets_the_defaults_and_that_secret() {
+    const REFERENCE: &str = "secretRef:\n      name: shop-kubeconfig\n      key: value\n";
+    let deliver = "Deliver ProxyProtocolOn remoteHelmRelease";
+    let world = found(&["shop"]);
+    assert_eq!(world.tenant_line(), deliver);
+    let committed = world.clone().commit();
+    let release = committed.committed(&format!("{TENANT}/helm-release.yaml")).expect("it is delivered");
+    assert!(release.contains(REFERENCE), "{release}");
+    assert!(committed.decided().changes.is_empty());
+
+    let records = world
+        .clone()
+        .with("/tenants/defaults/engine", json!("static"))
+        .with("/hostnames/delegations", json!([{"namespaces": ["tenant-acme"], "suffixes": ["acme.example.org"]}]))
+        .commit();
+    let carrier = records.committed(&format!("{TENANT}/records.yaml")).expect("it is delivered");
+    assert!(carrier.contains(REFERENCE), "{carrier}");
+
+    let off = |pointer: &str| {
+        let mut off = ingress_config();
+        off["proxyProtocol"] = json!(false);
+        world.clone().with(pointer, off)
+    };
+    assert_eq!(off("/tenants/defaults/ingress").tenant_line(), "Remove NotNeeded");
+    for (entry, expected) in [
+        (json!({}), deliver),
+        (json!({"enabled": false}), "Remove Disabled"),
+        (json!({"delivery": "ownFlux"}), "Deliver ProxyProtocolOn ownFlux"),
+    ] {
+        let mut entry = entry;
+        entry["namespace"] = json!("tenant-acme");
+        entry["name"] = json!("shop");
+        let listed = world.clone().with("/tenants/overrides", json!([entry]));
+        assert_eq!(listed.tenant_line(), expected, "{entry}");
+        // What is found counts for a listed tenant also when nobody else is wanted.
+        assert_eq!(listed.with("/tenants/discover", json!(false)).tenant_line(), expected, "{entry}");
+    }
+    let owner = json!({"secretRef": {"name": "shop-kubeconfig"}});
+    let other = present(json!([helm_release("tenant-acme", "x", "ouroboros", json!({}), owner)]));
+    assert_eq!(world.clone().seen("/helmReleases", other).tenant_line(), "Hold OwnedByHelmRelease");
+
+    assert_eq!(world.clone().with("/tenants/discover", json!(false)).tenant_line(), "none");
+    assert_eq!(world.with("/tenants", json!({"defaults": {"ingress": ingress_config()}})).tenant_line(), "none");
+}
+
+#[test]
+fn without_the_list_of_secrets_no_tenant_goes_and_none_is_found() {
+    let new = found(&["shop"]).seen("/tenants", unknown());
+    assert_eq!((new.tenant_line().as_str(), rules(&new.decided())), ("none", vec!["TenantsNotObserved"]));
+    let committed = found(&["shop"]).commit().later(60);
+    let entry = json!([{"namespace": "tenant-acme", "name": "shop"}]);
+    for blind in [unknown(), Value::Null] {
+        for world in [
+            committed.clone(),
+            committed.clone().with("/tenants/discover", json!(false)),
+            committed.clone().with("/tenants/overrides", entry.clone()),
+        ] {
+            let world = world.seen("/tenants", blind.clone());
+            assert_eq!(world.tenant_line(), "Hold NotObserved NotObserved");
+            assert!(world.decided().changes.is_empty());
+        }
+    }
+    let mut whole = entry;
+    whole[0]["kubeconfig"] = json!({"name": "own", "key": "config"});
+    let told = committed.with("/tenants/overrides", whole).seen("/tenants", unknown()).commit();
+    assert_eq!(told.tenant_line(), "Deliver ProxyProtocolOn remoteHelmRelease");
+    let release = told.committed(&format!("{TENANT}/helm-release.yaml")).expect("it is delivered");
+    assert!(release.contains("secretRef:\n      name: own\n      key: config\n"), "{release}");
+}
+
+#[test]
+fn a_tenant_whose_secret_is_gone_goes_when_that_is_confirmed() {
+    let committed = found(&["shop", "web"]).commit().later(60);
+    let one = committed.clone().seen("/tenants/items", json!([found(&["web"]).inventory["tenants"]["items"][0]]));
+    assert_eq!(one.tenant_line(), "Hold TenantGoneUnconfirmed");
+    let confirmed = one.commit().later(10);
+    assert_eq!(confirmed.tenant_line(), "Remove TenantGone");
+    let left = confirmed.commit();
+    assert_eq!((left.files(TENANT).len(), left.files("tenants/tenant-acme/web").len()), (0, 3));
+
+    let back = committed.clone().with("/tenants/discover", json!(false));
+    assert_eq!(back.tenant_line(), "Remove NotListed");
+    let listed = json!([{"namespace": "tenant-acme", "name": "shop", "kubeconfig": {"name": "k", "key": "k"}}]);
+    let listed = committed.with("/tenants/overrides", listed).seen("/tenants", present(json!([])));
+    assert_eq!(listed.tenant_line(), "Deliver ProxyProtocolOn remoteHelmRelease");
+}
+
+/// The tenant clusters that are read for a world, each with its Secret and key.
+fn read(world: &World) -> Vec<String> {
+    let head = |kind: &str| json!({"apiVersion": "bobbypin.dev/v1alpha1", "kind": kind, "metadata": {"name": "edge"}});
+    let source = |document: &Value| Source { path: "file".to_owned(), bytes: document.to_string().into_bytes().into() };
+    let mut settings = head("Cluster");
+    settings["spec"] = world.spec.clone();
+    let edge = Name::parse("edge").expect("a literal that parses");
+    let config = parse_cluster(&source(&settings), &edge).expect("lawful settings");
+    let mut inventory = world.inventory.clone();
+    inventory["observedAt"] = json!(time(0).to_string());
+    let inventory = parse_inventory(&source(&inventory), time(0)).expect("a lawful inventory").remove(0);
+    let readings = reading::tenants(&config, &inventory.tenants).into_iter();
+    readings.map(|one| format!("{} {} {}", one.tenant.name, one.kubeconfig.name, one.kubeconfig.key)).collect()
+}
+
+#[test]
+fn a_tenant_cluster_is_read_with_its_own_secret_or_the_one_that_it_was_found_by() {
+    let world = found(&["shop", "web"]);
+    let (shop, web) = ("shop shop-kubeconfig value", "web web-kubeconfig value");
+    assert_eq!(read(&world), [shop, web]);
+    let entry = |more: Value| {
+        let mut entry = json!({"namespace": "tenant-acme", "name": "shop"});
+        for (key, value) in more.as_object().expect("a map") {
+            entry[key] = value.clone();
+        }
+        world.clone().with("/tenants/overrides", json!([entry]))
+    };
+    let own = entry(json!({"kubeconfig": {"name": "own", "key": "config"}}));
+    assert_eq!(read(&own), ["shop own config", web]);
+    assert_eq!(read(&own.seen("/tenants", unknown())), ["shop own config"]);
+    assert_eq!(read(&entry(json!({})).with("/tenants/discover", json!(false))), [shop]);
+    assert_eq!(read(&entry(json!({})).seen("/tenants", unknown())), [""; 0]);
+    assert_eq!(read(&entry(json!({"enabled": false}))), [web]);
+    assert_eq!(read(&world.clone().with("/access", json!({"tenants": {"read": false}}))), [""; 0]);
+    // Nobody asked for them.
+    assert_eq!(read(&world.clone().with("/tenants", json!({}))), [""; 0]);
+    let cozystack = World::cozystack("v1.6.2").shown(proxied(), &[]);
+    assert_eq!(read(&cozystack), ["shop kubernetes-shop-admin-kubeconfig super-admin.svc"]);
+    assert_eq!(read(&cozystack.seen("/tenants", world.inventory["tenants"].clone())), [""; 0]);
+}
+
+#[test]
+fn what_tells_tenants_on_another_platform_proves_nothing() {
+    let object = World::cozystack("v1.6.2").shown(proxied(), &[]).inventory["tenants"].clone();
+    assert_eq!(found(&[]).seen("/tenants", object).tenant_line(), "Hold TenantOfOtherPlatform");
+    let secret = found(&["shop"]).inventory["tenants"].clone();
+    let world = World::cozystack("v1.6.2").shown(proxied(), &[]);
+    assert_eq!(world.seen("/tenants", secret).tenant_line(), "Hold TenantOfOtherPlatform");
 }
 
 #[test]

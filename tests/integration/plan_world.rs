@@ -11,7 +11,7 @@ use bobbypin::{
         tree::{Entry, RepoPath, Tree},
     },
     ops::{
-        decide::{DecideError, Decided, Request, decide},
+        decide::{DecideError, Decided, Inventories, Request, decide},
         load::InventoryFile,
     },
     plan::{Decision, LayerPlan, decision::HoldCause},
@@ -161,7 +161,7 @@ impl World {
         let source = Source { path: "inventory.yaml".to_owned(), bytes: Arc::from(inventory.as_bytes()) };
         let request = Request {
             clusters: Vec::new(),
-            inventories: vec![InventoryFile { source, read_at: time(self.minute) }],
+            inventories: Inventories::Files(vec![InventoryFile { source, read_at: time(self.minute) }]),
             accept_removals: self.accept.clone(),
             now: time(self.minute),
         };

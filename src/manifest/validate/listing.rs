@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::manifest::{
-    ClusterManifests,
-    validate::{self, Document, ManifestProblem, Rules, Target, meaning::KUSTOMIZE, parent, references},
+use crate::{
+    manifest::{
+        ClusterManifests,
+        validate::{self, Document, ManifestProblem, Rules, Target, meaning::KUSTOMIZE, parent, references},
+    },
+    model::tree::resolve,
 };
 
 /// The name of kustomize's own file in a folder.
@@ -140,7 +143,7 @@ fn entries<'a>(document: &'a Document<'a>) -> Vec<Entry<'a>> {
     let entry = |pointer: String, value: &'a Value| {
         let text = value.as_str()?;
         let component = pointer.starts_with("/components/");
-        Some(Entry { document, pointer, text, path: resolve(folder, text), component })
+        Some(Entry { document, pointer, text, path: local(folder, text), component })
     };
     let mut found = Vec::new();
     for list in ["resources", "components"] {
@@ -155,19 +158,8 @@ fn entries<'a>(document: &'a Document<'a>) -> Vec<Entry<'a>> {
 }
 
 /// A path as kustomize resolves it, or `None` when it leads out of the repository.
-fn resolve(folder: &str, entry: &str) -> Option<String> {
-    if entry.starts_with('/') || entry.is_empty() || entry.contains("://") {
-        return None;
-    }
-    let mut parts: Vec<_> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in entry.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
+fn local(folder: &str, entry: &str) -> Option<String> {
+    if entry.starts_with('/') || entry.is_empty() || entry.contains("://") { None } else { resolve(folder, entry) }
 }
 
 /// A folder, and every folder above it.
