@@ -9,6 +9,7 @@
 //! | step | function | from | to |
 //! |---|---|---|---|
 //! | read | `edge::git`, `edge::files` | a branch or a work tree | `Tree`, inventory files |
+//! | see | `edge::kube::read`, called by `ops::collect` | clusters, as `plan::reading` wants them | `Inventory` |
 //! | load | `config::parse_*`, called by `ops::load` | text and its path | `ClusterConfig`, `Pins`, `State`, `Inventory`, `PlatformValues` |
 //! | decide | `plan::plan` | those and the `Tree` | `ClusterPlan` |
 //! | render | `render::render` | `ClusterPlan`, `Templates` | `Manifests<Rendered>`, `Rules` |
@@ -16,14 +17,16 @@
 //! | diff | `diff::diff` | `Tree`, `Manifests<Validated>` | `ChangeSet` |
 //! | publish | `edge::git` | `ChangeSet` | a commit on the branch |
 //!
-//! `ops::decide` is load to diff, the pure middle of every command; `ops::reconcile` is all of it.
+//! `ops::decide` is see to diff, the middle of every command, and pure when the inventories are files; `ops::reconcile` is
+//! all of it. `ops::doctor` looks at what `ops::decide` loads, and `ops::trust` writes down whose it is.
 //!
 //! # Invariants
 //!
 //! - What is not known is held: [`model::observed::Observed::Unknown`] never leads to a removal.
+//! - A source of a cluster is read whole, from one moment, or it is unknown. Nothing is ever written to a cluster.
 //! - A layer that is held keeps its committed files as they are.
 //! - Only files below `clusters/<name>/manifests/` and `clusters/<name>/state.yaml` are ever written, and only such that
-//!   carry the mark of this program.
+//!   carry the mark of this program; but for `init`, and for the one line that `trust` writes into a `cluster.yaml`.
 //! - Every OCI reference that is written has a digest, or its layer is held.
 //! - The same inputs give the same bytes.
 

@@ -9,5 +9,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let here = std::env::current_dir().unwrap_or_default();
-    bobbypin::cli::run(std::env::args_os(), here, jiff::Timestamp::now())
+    let kubeconfigs = match std::env::var_os("KUBECONFIG").filter(|paths| !paths.is_empty()) {
+        Some(paths) => std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty()).collect(),
+        None => std::env::home_dir().map(|home| home.join(".kube/config")).into_iter().collect(),
+    };
+    let world = bobbypin::cli::World { here, now: jiff::Timestamp::now(), kubeconfigs };
+    bobbypin::cli::run(std::env::args_os(), world)
 }

@@ -28,7 +28,7 @@ use crate::{
         tree::RepoPath,
     },
     ops::{
-        decide::{Decided, Request, decide},
+        decide::{Decided, Inventories, Request, decide},
         load::InventoryFile,
         reconcile::{End, Mode, Outcome, ReconcileError, reconcile},
     },
@@ -212,7 +212,8 @@ impl Story<'_> {
     }
 
     fn request(&self, file: &InventoryFile) -> Request {
-        Request { clusters: Vec::new(), inventories: vec![file.clone()], accept_removals: None, now: self.run.now }
+        let inventories = Inventories::Files(vec![file.clone()]);
+        Request { clusters: Vec::new(), inventories, accept_removals: None, now: self.run.now }
     }
 
     /// Writes the inventory as it is now, as a file that the reader can use too.

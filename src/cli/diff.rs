@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::{
-    cli::{Run, Seen, error::Failure, exit::Exit, plan},
+    cli::{Run, error::Failure, exit::Exit, plan, sources::Seen},
     diff::print::{self, Style},
     edge::{files, git::Wanted},
     ops::decide::decide,
@@ -60,7 +60,7 @@ impl DiffArgs {
 }
 
 pub(super) fn run(run: &Run<'_>, args: &DiffArgs) -> Result<Exit, Failure> {
-    let request = args.seen.request(run.global, run.now)?;
+    let request = args.seen.request(run)?;
     let checkout = run.checkout()?;
     let tree = match args.against {
         Against::Worktree => checkout.tree,
@@ -77,6 +77,7 @@ pub(super) fn run(run: &Run<'_>, args: &DiffArgs) -> Result<Exit, Failure> {
         }
     };
     let decided = decide(&tree, &request)?;
+    run.printer.unread(&decided.unread);
     if let Some(path) = &args.plan_out {
         files::write(&run.here.join(path), plan::json(&decided).as_bytes())?;
     }

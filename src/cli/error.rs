@@ -6,13 +6,16 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::exit::Exit,
-    config::problem::report,
+    config::{
+        edit::EditError,
+        problem::{Problem, report},
+    },
     edge::{
         files::FileError,
         git::{GitError, PublishError},
     },
     manifest::validate::ManifestProblem,
-    ops::{decide::DecideError, init::InitError, load::LoadError, reconcile::ReconcileError},
+    ops::{decide::DecideError, init::InitError, load::LoadError, reconcile::ReconcileError, trust::TrustError},
 };
 
 /// Why a command failed.
@@ -30,6 +33,8 @@ pub(super) enum Failure {
     Reconcile(#[from] ReconcileError),
     #[error(transparent)]
     Init(#[from] InitError),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error("the demo went wrong: {0}")]
     Demo(String),
 }
@@ -48,6 +53,14 @@ impl Failure {
             Self::Init(_) => Exit::Configuration,
             Self::Git(_) => Exit::Git,
             Self::Demo(_) => Exit::Manifest,
+            Self::Trust(error) => match error {
+                TrustError::Load(_)
+                | TrustError::NotOneCluster { .. }
+                | TrustError::NoWay(_)
+                | TrustError::Edit { .. } => Exit::Configuration,
+                TrustError::Unread { .. } | TrustError::TenantUnread { .. } => Exit::NotObserved,
+                TrustError::Another { .. } => Exit::Guard,
+            },
             Self::Decide(error) => of_decide(error),
             Self::Reconcile(error) => match error {
                 ReconcileError::Read { .. } | ReconcileError::MovedTooOften { .. } => Exit::Git,
@@ -62,8 +75,10 @@ impl Failure {
 
     /// For people: what failed, on what, why, and what to type next.
     pub(super) fn human(&self) -> String {
+        if let Some(problems) = self.problems() {
+            return report(problems);
+        }
         let details = match self.decide_error() {
-            Some(DecideError::Load(LoadError::Problems(problems))) => return report(problems),
             Some(DecideError::Manifests(problems)) => problems.iter().map(manifest_problem).collect(),
             _ => String::new(),
         };
@@ -80,10 +95,10 @@ impl Failure {
 
     /// For programs.
     pub(super) fn json(&self) -> Value {
-        let problems = match self.decide_error() {
-            Some(DecideError::Load(LoadError::Problems(problems))) => json!(problems),
-            Some(DecideError::Manifests(problems)) => json!(problems),
-            _ => json!([]),
+        let problems = match (self.problems(), self.decide_error()) {
+            (Some(problems), _) => json!(problems),
+            (None, Some(DecideError::Manifests(problems))) => json!(problems),
+            (None, _) => json!([]),
         };
         json!({
             "apiVersion": "bobbypin.dev/v1alpha1",
@@ -93,6 +108,17 @@ impl Failure {
             "hint": self.hint(),
             "problems": problems,
         })
+    }
+
+    /// What is wrong with files, when that is all.
+    fn problems(&self) -> Option<&[Problem]> {
+        match self {
+            Self::Decide(DecideError::Load(LoadError::Problems(problems)))
+            | Self::Reconcile(ReconcileError::Decide(DecideError::Load(LoadError::Problems(problems))))
+            | Self::Trust(TrustError::Load(LoadError::Problems(problems)))
+            | Self::Trust(TrustError::Edit { source: EditError::Problems(problems), .. }) => Some(problems),
+            _ => None,
+        }
     }
 
     fn decide_error(&self) -> Option<&DecideError> {
@@ -117,6 +143,14 @@ impl Failure {
                 Some("run again when the branch is quiet".to_owned())
             }
             Self::Init(error) => error.hint(),
+            Self::Trust(TrustError::NotOneCluster { .. }) => Some("--cluster NAME".to_owned()),
+            Self::Trust(TrustError::NoWay(_)) => {
+                Some("set spec.access in cluster.yaml, or give --context or --kubeconfig".to_owned())
+            }
+            Self::Trust(TrustError::Another { .. }) => Some(
+                "find out whether this is the cluster that is meant; when it was made anew: bobbypin trust --replace"
+                    .to_owned(),
+            ),
             Self::File(error) => error.hint(),
             _ => match self.decide_error()? {
                 DecideError::Load(LoadError::NoCluster) => Some(match self {
@@ -128,6 +162,7 @@ impl Failure {
                 DecideError::Load(LoadError::UnknownCluster { known, .. }) => {
                     Some(format!("the clusters are: {}", known.join(", ")))
                 }
+                DecideError::Load(LoadError::NotOneCluster) => Some("say which with --cluster".to_owned()),
                 DecideError::Occupied(_) => {
                     Some("move these away: only files of bobbypin belong below manifests/".to_owned())
                 }
@@ -139,6 +174,7 @@ impl Failure {
 
 fn of_decide(error: &DecideError) -> Exit {
     match error {
+        DecideError::Load(LoadError::Threads(_)) => Exit::NotObserved,
         DecideError::Load(_) => Exit::Configuration,
         DecideError::Templates { .. } | DecideError::Template(_) | DecideError::Manifests(_) => Exit::Manifest,
         DecideError::Occupied(_) => Exit::Guard,

@@ -6,23 +6,25 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// Done; for `diff`: no differences.
-    Done = 0,
+    Done,
     /// `diff`: differences.
-    Differences = 1,
+    Differences,
+    /// `doctor`: something is wrong.
+    Findings,
     /// Usage or configuration.
-    Configuration = 2,
+    Configuration,
     /// A template or manifest is wrong.
-    Manifest = 3,
+    Manifest,
     /// Something could not be read; its layers were held, all others were served.
-    NotObserved = 4,
+    NotObserved,
     /// Git refused, could not be reached, or moved too often.
-    Git = 6,
+    Git,
     /// A guard refused.
-    Guard = 7,
+    Guard,
     /// The base or the plan moved since it was approved.
-    PlanMoved = 8,
+    PlanMoved,
     /// It is not known whether the commit was made.
-    OutcomeUnknown = 9,
+    OutcomeUnknown,
 }
 
 impl Exit {
@@ -31,6 +33,7 @@ impl Exit {
         match self {
             Self::Done => "Done",
             Self::Differences => "Differences",
+            Self::Findings => "Findings",
             Self::Configuration => "Configuration",
             Self::Manifest => "Manifest",
             Self::NotObserved => "NotObserved",
@@ -40,11 +43,25 @@ impl Exit {
             Self::OutcomeUnknown => "OutcomeUnknown",
         }
     }
+
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Differences | Self::Findings => 1,
+            Self::Configuration => 2,
+            Self::Manifest => 3,
+            Self::NotObserved => 4,
+            Self::Git => 6,
+            Self::Guard => 7,
+            Self::PlanMoved => 8,
+            Self::OutcomeUnknown => 9,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 
@@ -52,7 +69,7 @@ impl From<Exit> for ExitCode {
 pub(super) const HELP: &str = "\
 Exit codes:
   0  done; for diff: no differences
-  1  diff: differences
+  1  diff: differences; doctor: something is wrong
   2  usage or configuration
   3  a template or manifest is wrong
   4  something could not be read: its layers were held, all others were served

@@ -7,21 +7,24 @@ use jiff::Timestamp;
 
 use crate::{
     cli::{error::Failure, exit::Exit, printer::Printer},
-    edge::{files, signals::Interruptions},
+    edge::signals::Interruptions,
     model::{digest::Digest, name::Name},
-    ops::{decide::Request, load::InventoryFile},
 };
 
 mod demo;
 mod diff;
+mod doctor;
 mod error;
 mod exit;
 mod init;
+mod inventory;
 mod plan;
 mod printer;
 mod reconcile;
 mod render;
+mod sources;
 mod tree;
+mod trust;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -61,9 +64,12 @@ struct Global {
     /// The form of the log on standard error
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human, value_name = "FORMAT")]
     log_format: LogFormat,
-    /// How many threads to compute with [default: one for each processor]
+    /// How many threads to compute with, and how many clusters to read at a time [default: one for each processor; 64]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// How long the reading of one cluster may take [default: 60s]
+    #[arg(long, global = true, value_name = "DURATION", default_value = "60s", hide_default_value = true, value_parser = sources::seconds)]
+    timeout: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -85,6 +91,8 @@ enum Command {
     Init(init::InitArgs),
     /// Walk through the whole way on a built-in example, without a network
     Demo(demo::DemoArgs),
+    /// Print or write what the clusters hold
+    Inventory(inventory::InventoryArgs),
     /// Print what is decided for every layer, and why
     Plan(plan::PlanArgs),
     /// Print the manifests, or write them
@@ -93,6 +101,10 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Commit what is decided on the tip of the branch
     Reconcile(reconcile::ReconcileArgs),
+    /// Look whether everything around the clusters is as the fix needs it
+    Doctor(doctor::DoctorArgs),
+    /// Write down which cluster is meant, so that no other one is read in its place
+    Trust(trust::TrustArgs),
     /// Print the JSON Schema of a kind of file
     Schema {
         /// Which kind
@@ -108,31 +120,15 @@ enum Command {
     Man,
 }
 
-/// What was seen, and what a person accepted.
-#[derive(Debug, Args)]
-struct Seen {
-    /// What the clusters hold: an Inventory snapshot, or what `kubectl get … -A -o yaml` printed; `-` is standard input;
-    /// may be repeated
-    #[arg(long = "inventory", value_name = "FILE")]
-    inventories: Vec<PathBuf>,
-    /// Accept the removals that a refusal printed this hash for
-    #[arg(long, value_name = "HASH", value_parser = digest)]
-    accept_removals: Option<Digest>,
-}
-
-impl Seen {
-    fn request(&self, global: &Global, now: Timestamp) -> Result<Request, Failure> {
-        let read = |path: &PathBuf| {
-            let (source, read_at) = files::read(path, now)?;
-            Ok(InventoryFile { source, read_at })
-        };
-        Ok(Request {
-            clusters: global.clusters.clone(),
-            inventories: self.inventories.iter().map(read).collect::<Result<_, Failure>>()?,
-            accept_removals: self.accept_removals.clone(),
-            now,
-        })
-    }
+/// What the world gives to a run.
+#[derive(Debug)]
+pub struct World {
+    /// The folder that relative paths start at.
+    pub here: PathBuf,
+    /// The time of the run.
+    pub now: Timestamp,
+    /// The user's kubeconfigs: what `KUBECONFIG` names, else the one in the home folder.
+    pub kubeconfigs: Vec<PathBuf>,
 }
 
 /// Everything a command gets besides its own flags.
@@ -141,12 +137,12 @@ struct Run<'a> {
     printer: &'a Printer,
     now: Timestamp,
     here: PathBuf,
+    kubeconfigs: Vec<PathBuf>,
 }
 
 /// Runs the program with these words, the first of them its own name.
-///
-/// `here` is the folder that relative paths start at, `now` the time of the run.
-pub fn run(words: impl IntoIterator<Item = OsString>, here: PathBuf, now: Timestamp) -> ExitCode {
+pub fn run(words: impl IntoIterator<Item = OsString>, world: World) -> ExitCode {
+    let World { here, now, kubeconfigs } = world;
     let words: Vec<_> = words.into_iter().collect();
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
@@ -164,7 +160,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>, here: PathBuf, now: Timest
     };
     log(&cli.global);
     let printer = Printer::new(cli.global.no_color, cli.global.quiet);
-    let run = Run { global: &cli.global, printer: &printer, now, here };
+    let run = Run { global: &cli.global, printer: &printer, now, here, kubeconfigs };
     match in_threads(cli.global.jobs, || run.command(&cli.command)) {
         Ok(exit) => match printer.lost() {
             None => exit.into(),
@@ -194,10 +190,13 @@ impl Run<'_> {
         match command {
             Command::Init(args) => init::run(self, args),
             Command::Demo(args) => demo::run(self, args),
+            Command::Inventory(args) => inventory::run(self, args),
             Command::Plan(args) => plan::run(self, args),
             Command::Render(args) => render::run(self, args),
             Command::Diff(args) => diff::run(self, args),
             Command::Reconcile(args) => reconcile::run(self, args),
+            Command::Doctor(args) => doctor::run(self, args),
+            Command::Trust(args) => trust::run(self, args),
             Command::Schema { kind } => {
                 self.printer.result(&crate::config::schema(kind).expect("clap lets only known kinds through"));
                 Ok(Exit::Done)
@@ -221,9 +220,12 @@ impl Run<'_> {
 impl Command {
     fn wants_json(&self) -> bool {
         match self {
+            Self::Inventory(args) => args.wants_json(),
             Self::Plan(args) => args.wants_json(),
             Self::Diff(args) => args.wants_json(),
             Self::Reconcile(args) => args.wants_json(),
+            Self::Doctor(args) => args.wants_json(),
+            Self::Trust(args) => args.wants_json(),
             Self::Init(_)
             | Self::Demo(_)
             | Self::Render(_)
@@ -253,10 +255,11 @@ fn in_threads<T: Send>(jobs: Option<u16>, work: impl FnOnce() -> T + Send) -> T 
 fn log(global: &Global) {
     use tracing_subscriber::{EnvFilter, fmt};
     let level = match (global.quiet, global.verbose) {
-        (true, _) => "error",
-        (false, 0) => "warn",
-        (false, 1) => "bobbypin=info,warn",
-        (false, _) => "trace",
+        // What kube says of a failed login may repeat what a program printed that gives credentials.
+        (true, _) => "error,kube_client=off",
+        (false, 0) => "warn,kube_client=off",
+        (false, 1) => "bobbypin=info,warn,kube_client=off",
+        (false, _) => "trace,kube_client=off",
     };
     let log = fmt().with_writer(std::io::stderr).with_env_filter(EnvFilter::new(level));
     // A second run in one process keeps the first one's log.

@@ -6,7 +6,7 @@ use anstyle::AnsiColor;
 use clap::Args;
 
 use crate::{
-    cli::{Output, Run, Seen, error::Failure, exit::Exit, printer::Printer},
+    cli::{Output, Run, error::Failure, exit::Exit, printer::Printer, sources::Seen},
     diff::print::escape::line as line_safe,
     model::finding::Severity,
     ops::decide::{Decided, decide},
@@ -29,8 +29,9 @@ impl PlanArgs {
 }
 
 pub(super) fn run(run: &Run<'_>, args: &PlanArgs) -> Result<Exit, Failure> {
-    let request = args.seen.request(run.global, run.now)?;
+    let request = args.seen.request(run)?;
     let decided = decide(&run.checkout()?.tree, &request)?;
+    run.printer.unread(&decided.unread);
     match args.output {
         Output::Human => run.printer.result(&human(&decided.plans, run.printer)),
         Output::Json => run.printer.result(&json(&decided)),

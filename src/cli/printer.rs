@@ -2,10 +2,12 @@
 
 use std::{
     io::{self, ErrorKind, IsTerminal, Write},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use anstyle::{AnsiColor, Style};
+
+use crate::{diff::print::escape::line as line_safe, edge::kube::Progress, ops::decide::Unread};
 
 /// Where results and remarks go.
 #[derive(Debug)]
@@ -55,6 +57,28 @@ impl Printer {
         }
     }
 
+    /// Tells of clusters while they are read: on a terminal one line that changes, elsewhere a line for each.
+    pub(super) fn progress(&self) -> Arc<dyn Fn(Progress) + Send + Sync> {
+        if self.quiet {
+            return Arc::new(|_| ());
+        }
+        let is_terminal = io::stderr().is_terminal();
+        Arc::new(move |step| {
+            let mut stderr = io::stderr().lock();
+            // Where standard error goes to is no reason to fail.
+            drop(stderr.write_all(told(&step, is_terminal).as_bytes()).and_then(|()| stderr.flush()));
+        })
+    }
+
+    /// Tells what could not be read, with the cause of each.
+    pub(super) fn unread(&self, unread: &[Unread]) {
+        for Unread { cluster, sources, unknown } in unread {
+            let cluster = cluster.as_ref().map_or(String::new(), |name| format!("{name}: "));
+            let (what, why) = (sources.join(", "), line_safe(&unknown.message));
+            self.error(&format!("unread: {cluster}{what} ({}): {why}", line_safe(&unknown.reason)));
+        }
+    }
+
     /// Prints what must be seen.
     pub(super) fn error(&self, text: &str) {
         let mut stderr = io::stderr().lock();
@@ -69,5 +93,43 @@ impl Printer {
         } else {
             text.to_owned()
         }
+    }
+}
+
+/// One step: on a terminal in the place of the one before, and gone with the last; elsewhere in a line of its own.
+fn told(step: &Progress, is_terminal: bool) -> String {
+    let Progress { cluster, done, total, failure } = step;
+    let clear = if is_terminal { "\r\x1b[K" } else { "" };
+    match failure {
+        Some(why) => format!("{clear}[{done}/{total}] {cluster}: could not be read: {}\n", line_safe(why)),
+        None if is_terminal && done == total => clear.to_owned(),
+        None if is_terminal => format!("{clear}[{done}/{total}] {cluster}"),
+        None => format!("[{done}/{total}] {cluster}: read\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_shows_one_line_that_changes_and_a_log_every_cluster() {
+        let step = |done, failure: Option<&str>| Progress {
+            cluster: "edge tenant-acme/shop".to_owned(),
+            done,
+            total: 3,
+            failure: failure.map(str::to_owned),
+        };
+        let steps = [step(1, None), step(2, Some("no \u{1b}[31manswer")), step(3, None)];
+        let all = |is_terminal| steps.iter().map(|step| told(step, is_terminal)).collect::<String>();
+        assert_eq!(
+            all(true),
+            "\r\u{1b}[K[1/3] edge tenant-acme/shop\r\u{1b}[K[2/3] edge tenant-acme/shop: could not be read: no \\u{1b}[31manswer\n\r\u{1b}[K"
+        );
+        assert_eq!(
+            all(false),
+            "[1/3] edge tenant-acme/shop: read\n[2/3] edge tenant-acme/shop: could not be read: no \\u{1b}[31manswer\n\
+             [3/3] edge tenant-acme/shop: read\n"
+        );
     }
 }

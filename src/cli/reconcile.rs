@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{Output, Run, Seen, error::Failure, exit::Exit, plan, tree::differing_inputs},
+    cli::{Output, Run, error::Failure, exit::Exit, plan, sources::Seen, tree::differing_inputs},
     diff::{
         print::{self, Style, escape::line as line_safe},
         summary,
@@ -49,7 +49,7 @@ impl ReconcileArgs {
 }
 
 pub(super) fn run(run: &Run<'_>, args: &ReconcileArgs) -> Result<Exit, Failure> {
-    let request = args.seen.request(run.global, run.now)?;
+    let request = args.seen.request(run)?;
     let mode = match &args.plan {
         Some(path) => Mode::Approved(approved(run, path)?),
         None if args.dry_run => Mode::DryRun,
@@ -120,6 +120,7 @@ fn show(run: &Run<'_>, decided: &Decided, drift: &[Drift]) {
             line_safe(&author.name)
         ));
     }
+    run.printer.unread(&decided.unread);
     for (plan, layer) in decided.plans.iter().flat_map(|plan| plan.layers.iter().map(move |layer| (plan, layer))) {
         if let Decision::Hold { reason, .. } = &layer.decision {
             let fix = reason.fix.as_ref().map(|fix| format!("\n  help: {fix}")).unwrap_or_default();
@@ -138,7 +139,7 @@ fn end(outcome: &Outcome, branch: &str, target: &Repository) -> String {
     // The components leave out the slash that libgit2 puts at the end.
     let place = format!("{branch} of {}", target.root().components().as_path().display());
     match &outcome.end {
-        End::UpToDate if outcome.decided.obstacle().is_some() => {
+        End::UpToDate if outcome.decided.holds() => {
             format!("► nothing to commit to {place}: what is held stays as it is")
         }
         End::UpToDate => format!("✔ nothing to do: {place} holds what is wanted"),
@@ -161,6 +162,7 @@ fn report(outcome: &Outcome, branch: &str, exit: Exit) -> Value {
         "outcome": word,
         "branch": branch,
         "commit": commit.map(CommitId::as_str),
+        "unread": outcome.decided.unread,
         "summary": summary(&outcome.decided.changes),
         "drift": outcome.drift.iter().map(|drift| json!({
             "path": drift.path, "commit": drift.commit, "author": drift.author.name,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::{
-    cli::{Run, Seen, error::Failure, exit::Exit, plan},
+    cli::{Run, error::Failure, exit::Exit, plan, sources::Seen},
     edge::files,
     ops::decide::{Decided, decide},
 };
@@ -23,9 +23,10 @@ pub(super) struct RenderArgs {
 }
 
 pub(super) fn run(run: &Run<'_>, args: &RenderArgs) -> Result<Exit, Failure> {
-    let request = args.seen.request(run.global, run.now)?;
+    let request = args.seen.request(run)?;
     let checkout = run.checkout()?;
     let decided = decide(&checkout.tree, &request)?;
+    run.printer.unread(&decided.unread);
     if args.write {
         let root = checkout.repository.root();
         for change in &decided.changes.files {

@@ -2,18 +2,25 @@
 
 use jiff::Timestamp;
 use rayon::prelude::*;
+use serde::Serialize;
 
 use crate::{
+    config::inventory::digest,
     diff::{self, ChangeSet, Occupied},
     manifest::{Manifests, Validated, validate::ManifestProblem},
     model::{
         digest::Digest,
+        inventory::Inventory,
         name::Name,
+        observed::Unknown,
         tree::{RepoPath, Tree},
     },
-    ops::load::{self, Cluster, InventoryFile, LoadError},
+    ops::{
+        collect::Live,
+        load::{self, Cluster, InventoryFile, LoadError, Seen},
+    },
     plan::{
-        ClusterPlan, Decision, HoldCause, Inputs,
+        ClusterPlan, Decision, HoldCause,
         document::{PlanDocument, document},
         plan,
     },
@@ -21,16 +28,25 @@ use crate::{
 };
 
 /// What is asked.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Request {
     /// Which clusters; empty: all.
     pub clusters: Vec<Name>,
-    /// What was seen.
-    pub inventories: Vec<InventoryFile>,
+    /// What was seen, or how to see it.
+    pub inventories: Inventories,
     /// The removals that a person accepted.
     pub accept_removals: Option<Digest>,
     /// The time of the run.
     pub now: Timestamp,
+}
+
+/// Where inventories come from.
+#[derive(Debug)]
+pub enum Inventories {
+    /// Files. No cluster is contacted.
+    Files(Vec<InventoryFile>),
+    /// The clusters themselves, as far as their settings say how to reach them.
+    Live(Box<Live>),
 }
 
 /// Everything that was decided.
@@ -42,12 +58,26 @@ pub struct Decided {
     pub manifests: Manifests<Validated>,
     /// How that differs from what stands there.
     pub changes: ChangeSet,
-    /// Identifies the inventories that were used.
+    /// Identifies the inventories that were used: the digest of the one, or that of the digests in order of cluster.
     pub inventory: Digest,
+    /// What somebody tried to read of the clusters, and could not.
+    pub unread: Vec<Unread>,
     /// Every path that the decided layers have.
     files: Vec<RepoPath>,
     /// Identifies what the decided files hold.
     content: Digest,
+}
+
+/// Something of a cluster that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unread {
+    /// The cluster, when the inventory names it.
+    pub cluster: Option<Name>,
+    /// What: `host ingresses`, or several sources that failed for the same reason.
+    pub sources: Vec<String>,
+    /// Why.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// Why nothing could be decided.
@@ -77,7 +107,7 @@ pub enum DecideError {
 
 /// Decides, renders, checks and compares.
 pub fn decide(tree: &Tree, request: &Request) -> Result<Decided, DecideError> {
-    let clusters = load::clusters(tree, &request.clusters, &request.inventories, request.now)?;
+    let clusters = clusters(tree, request)?;
     let plans: Vec<_> = clusters.par_iter().map(|cluster| plan_one(tree, cluster, request)).collect();
     let templates = |cluster: &Cluster| {
         let folder = cluster.folder.join("templates");
@@ -88,25 +118,49 @@ pub fn decide(tree: &Tree, request: &Request) -> Result<Decided, DecideError> {
     let (manifests, rules) = render::render(&pairs)?;
     let manifests = manifests.validate(&rules).map_err(DecideError::Manifests)?;
     let changes = diff::diff(tree, &manifests)?;
-    let seen: String = clusters.iter().map(|cluster| format!("{}\n", cluster.inventory.digest)).collect();
+    let seen: Vec<Digest> = clusters.iter().map(|cluster| digest(&cluster.inventory)).collect();
+    let inventory = match seen.as_slice() {
+        [one] => one.clone(),
+        several => Digest::of(several.iter().map(|one| format!("{one}\n")).collect::<String>().as_bytes()),
+    };
     let (files, content) = content(&manifests);
-    Ok(Decided { plans, manifests, changes, inventory: Digest::of(seen.as_bytes()), files, content })
+    let unread = clusters.iter().flat_map(|cluster| unread(&cluster.inventory)).collect();
+    Ok(Decided { plans, manifests, changes, unread, inventory, files, content })
+}
+
+/// Reads every selected cluster: its files, and what was seen of it.
+pub fn clusters(tree: &Tree, request: &Request) -> Result<Vec<Cluster>, LoadError> {
+    let live;
+    let seen = match &request.inventories {
+        Inventories::Files(files) => Seen::Files(files),
+        Inventories::Live(how) => {
+            live = how.inventories(tree, &request.clusters)?;
+            Seen::Inventories(&live)
+        }
+    };
+    load::clusters(tree, &request.clusters, seen, request.now)
 }
 
 fn plan_one(tree: &Tree, cluster: &Cluster, request: &Request) -> ClusterPlan {
-    let mut plan = plan(&Inputs {
-        folder: &cluster.folder,
-        config: &cluster.config,
-        platform: &cluster.platform,
-        inventory: &cluster.inventory,
-        pins: &cluster.pins,
-        state: &cluster.state,
-        tree,
-        accept_removals: request.accept_removals.as_ref(),
-    });
+    let mut plan = plan(&cluster.inputs(tree, request.accept_removals.as_ref()));
     plan.findings.extend(cluster.findings.iter().cloned());
     plan.findings.sort();
     plan
+}
+
+/// What of an inventory could not be read; sources of one cluster that failed for one reason stand together.
+pub fn unread(inventory: &Inventory) -> Vec<Unread> {
+    let mut found: Vec<Unread> = Vec::new();
+    for (source, unknown) in inventory.unread() {
+        match found.last_mut() {
+            Some(last) if last.unknown == *unknown => last.sources.push(source.to_string()),
+            _ => {
+                let sources = vec![source.to_string()];
+                found.push(Unread { cluster: inventory.cluster.clone(), sources, unknown: unknown.clone() });
+            }
+        }
+    }
+    found
 }
 
 fn content(manifests: &Manifests<Validated>) -> (Vec<RepoPath>, Digest) {
@@ -125,13 +179,19 @@ impl Decided {
         document(&self.plans, &self.files, &self.content, self.changes.base.as_ref())
     }
 
-    /// The worst obstacle of any layer.
+    /// Whether some layer is held.
+    pub fn holds(&self) -> bool {
+        let mut layers = self.plans.iter().flat_map(|plan| &plan.layers);
+        layers.any(|layer| matches!(layer.decision, Decision::Hold { .. }))
+    }
+
+    /// The worst obstacle of any layer. What could not be read is one, even when every layer could be decided without it.
     pub fn obstacle(&self) -> Option<HoldCause> {
         let layers = self.plans.iter().flat_map(|plan| &plan.layers);
         let causes = layers.filter_map(|layer| match layer.decision {
             Decision::Hold { cause, .. } => Some(cause),
             Decision::Deliver { .. } | Decision::Remove { .. } => None,
         });
-        causes.max()
+        causes.chain((!self.unread.is_empty()).then_some(HoldCause::NotObserved)).max()
     }
 }

@@ -1,8 +1,9 @@
 //! Text to proof: every file of every selected cluster, with all problems at once.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::{
     config::{
@@ -23,7 +24,7 @@ use crate::{
         state::State,
         tree::{Entry, RepoPath, Tree},
     },
-    plan::PlatformFacts,
+    plan::{Inputs, PlatformFacts},
     platform::{problem::PlatformProblem, values::PlatformValues},
 };
 
@@ -39,6 +40,15 @@ pub struct InventoryFile {
     pub read_at: Timestamp,
 }
 
+/// What was seen of the clusters.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// In files, which may be wrong.
+    Files(&'a [InventoryFile]),
+    /// Each of one cluster of the repository, and not more than one of each.
+    Inventories(&'a [Arc<Inventory>]),
+}
+
 /// Everything about one cluster that a decision needs, but for the tree.
 #[derive(Debug)]
 pub struct Cluster {
@@ -51,7 +61,9 @@ pub struct Cluster {
     /// What is odd about the platform's values.
     pub findings: Vec<Finding>,
     /// What was seen.
-    pub inventory: Inventory,
+    pub inventory: Arc<Inventory>,
+    /// Whether anybody looked: there is a file, or the cluster was asked.
+    pub is_seen: bool,
     /// Which bytes.
     pub pins: Pins,
     /// What earlier runs remembered.
@@ -60,12 +72,34 @@ pub struct Cluster {
     pub templates: BTreeMap<String, String>,
 }
 
+impl Cluster {
+    /// What a plan is made of. `accept_removals`: the removals that a person accepted.
+    pub fn inputs<'a>(&'a self, tree: &'a Tree, accept_removals: Option<&'a Digest>) -> Inputs<'a> {
+        Inputs {
+            folder: &self.folder,
+            config: &self.config,
+            platform: &self.platform,
+            inventory: &self.inventory,
+            pins: &self.pins,
+            state: &self.state,
+            tree,
+            accept_removals,
+        }
+    }
+}
+
 /// Why nothing can be decided.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// Files are wrong.
     #[error("the configuration has problems")]
     Problems(Vec<Problem>),
+    /// A way to a cluster was given on the command line, and it is not said which cluster it is.
+    #[error("`--context` and `--kubeconfig` are for one cluster")]
+    NotOneCluster,
+    /// The system gives no threads to read clusters with.
+    #[error("cannot start to read clusters")]
+    Threads(#[source] std::io::Error),
     /// The repository has no cluster.
     #[error("there is no `clusters/<name>/cluster.yaml`")]
     NoCluster,
@@ -94,7 +128,7 @@ pub fn repository(tree: &Tree) -> Result<RepositoryConfig, LoadError> {
 pub fn clusters(
     tree: &Tree,
     selected: &[Name],
-    inventories: &[InventoryFile],
+    inventories: Seen<'_>,
     now: Timestamp,
 ) -> Result<Vec<Cluster>, LoadError> {
     let mut folders = folders(tree);
@@ -109,7 +143,11 @@ pub fn clusters(
         return Err(LoadError::UnknownCluster { unknown, known });
     }
     let mut problems = twins(&folders);
-    let (mut seen, paths) = read_inventories(inventories, &mut problems);
+    let files = match inventories {
+        Seen::Files(files) => files,
+        Seen::Inventories(_) => &[],
+    };
+    let (mut seen, paths) = read_inventories(files, &mut problems);
     for name in seen.keys().flatten().filter(|name| !folders.contains_key(*name)) {
         let path = paths.get(name).map_or("", String::as_str);
         let message = format!("this is the inventory of a cluster `{name}`, which the repository does not have");
@@ -121,7 +159,7 @@ pub fn clusters(
     // A list that does not name its cluster can only be meant for the one that is asked about.
     let mut unnamed = seen.remove(&None);
     if unnamed.is_some() && folders.len() > 1 {
-        let path = inventories.first().map_or("", |file| &file.source.path);
+        let path = files.first().map_or("", |file| &file.source.path);
         problems.push(whole_file(
             path,
             "a plain list of objects does not name its cluster",
@@ -132,12 +170,20 @@ pub fn clusters(
     for (name, folder) in folders.into_iter().filter_map(|(name, mut found)| Some((name, found.pop()?))) {
         let named = seen.remove(&Some(name.clone()));
         let inventory = match (named, unnamed.take()) {
-            (Some(named), Some(unnamed)) => merge(named, unnamed),
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => nothing_seen(now),
+            (Some(named), Some(unnamed)) => Some(merge(named, unnamed)),
+            (Some(one), None) | (None, Some(one)) => Some(one),
+            (None, None) => None,
         };
+        let live = match inventories {
+            Seen::Inventories(live) => live.iter().find(|inventory| inventory.cluster.as_ref() == Some(&name)),
+            Seen::Files(_) => None,
+        };
+        let seen = live.cloned().or_else(|| inventory.map(Arc::new));
+        let is_seen = seen.is_some();
+        let nothing = || Arc::new(Inventory::unknown(None, now, &Unknown::not_collected()));
+        let inventory = seen.unwrap_or_else(nothing);
         match cluster(tree, &name, folder, inventory) {
-            Ok(cluster) => clusters.push(cluster),
+            Ok(cluster) => clusters.push(Cluster { is_seen, ..cluster }),
             Err(found) => problems.extend(found),
         }
     }
@@ -147,6 +193,17 @@ pub fn clusters(
         problems.sort();
         Err(LoadError::Problems(problems))
     }
+}
+
+/// The settings of every selected cluster that has any, with its folder. What is wrong is passed over: see [`clusters`].
+pub(super) fn settings(tree: &Tree, selected: &[Name]) -> Vec<(RepoPath, ClusterConfig)> {
+    let folders = folders(tree).into_iter().filter(|(name, _)| selected.is_empty() || selected.contains(name));
+    let read = |(name, mut folders): (Name, Vec<RepoPath>)| {
+        let folder = folders.pop()?;
+        let source = required(tree, folder.join("cluster.yaml").as_str()).ok()?;
+        Some((folder, config::parse_cluster(&source, &name).ok()?))
+    };
+    folders.filter_map(read).collect()
 }
 
 /// The cluster folders: `clusters/<name>`, or `clusters/<name>/bobbypin` beside files of other programs. A cluster that
@@ -186,7 +243,7 @@ fn twins(folders: &BTreeMap<Name, Vec<RepoPath>>) -> Vec<Problem> {
     twins.collect()
 }
 
-fn cluster(tree: &Tree, name: &Name, folder: RepoPath, inventory: Inventory) -> Result<Cluster, Vec<Problem>> {
+fn cluster(tree: &Tree, name: &Name, folder: RepoPath, inventory: Arc<Inventory>) -> Result<Cluster, Vec<Problem>> {
     let mut problems = Vec::new();
     let config = required(tree, folder.join("cluster.yaml").as_str())
         .and_then(|source| config::parse_cluster(&source, name))
@@ -201,23 +258,23 @@ fn cluster(tree: &Tree, name: &Name, folder: RepoPath, inventory: Inventory) -> 
         .map_err(|found| problems.extend(found))
         .ok();
     let templates = templates(tree, &folder, &mut problems);
-    let platform = config
-        .as_ref()
-        .and_then(|config| platform(tree, &folder, config, &inventory).map_err(|found| problems.extend(found)).ok());
+    let platform = config.as_ref().and_then(|config| {
+        platform(tree, &folder, config, &inventory.packages).map_err(|found| problems.extend(found)).ok()
+    });
     match (config, platform, pins, state) {
         (Some(config), Some((platform, findings)), Some(pins), Some(state)) if problems.is_empty() => {
-            Ok(Cluster { folder, config, platform, findings, inventory, pins, state, templates })
+            Ok(Cluster { folder, config, platform, findings, inventory, is_seen: true, pins, state, templates })
         }
         _ => Err(problems),
     }
 }
 
 /// What the platform does, by its version and values.
-fn platform(
+pub(super) fn platform(
     tree: &Tree,
     folder: &RepoPath,
     config: &ClusterConfig,
-    inventory: &Inventory,
+    packages: &Observed<BTreeMap<String, Value>>,
 ) -> Result<(PlatformFacts, Vec<Finding>), Vec<Problem>> {
     let (version, values) = match &config.platform {
         Platform::Generic { .. } => return Ok((PlatformFacts::Generic, Vec::new())),
@@ -228,7 +285,7 @@ fn platform(
             let source = required(tree, folder.join(file_name).as_str())?;
             facts(version, parse_platform(&source)?, &source.path, folder)
         }
-        ValuesSource::Live => match &inventory.packages {
+        ValuesSource::Live => match packages {
             Observed::Unknown(unknown) => Ok((PlatformFacts::Unknown(unknown.clone()), Vec::new())),
             Observed::Absent => Ok((PlatformFacts::Unknown(no_platform()), Vec::new())),
             Observed::Present(packages) => match packages.get(PLATFORM) {
@@ -329,21 +386,27 @@ fn merge(earlier: Inventory, later: Inventory) -> Inventory {
     Inventory {
         cluster: later.cluster.or(earlier.cluster),
         observed_at: earlier.observed_at.min(later.observed_at),
-        uid: known(earlier.uid, later.uid, |_, later| later),
         host: merge_cluster(earlier.host, later.host),
         tenants: known(earlier.tenants, later.tenants, extended),
         packages: known(earlier.packages, later.packages, extended),
+        platform_settings: known(earlier.platform_settings, later.platform_settings, extended),
         helm_releases: known(earlier.helm_releases, later.helm_releases, |a, b| united(a, b, |release| &release.meta)),
+        kustomizations: known(earlier.kustomizations, later.kustomizations, |a, b| united(a, b, |object| &object.meta)),
+        git_repositories: known(earlier.git_repositories, later.git_repositories, |a, b| {
+            united(a, b, |object| &object.meta)
+        }),
         tenant_clusters,
-        digest: Digest::of(format!("{}\n{}", earlier.digest, later.digest).as_bytes()),
     }
 }
 
 fn merge_cluster(earlier: ClusterInventory, later: ClusterInventory) -> ClusterInventory {
     ClusterInventory {
+        uid: known(earlier.uid, later.uid, |_, later| later),
         ingresses: known(earlier.ingresses, later.ingresses, |a, b| united(a, b, |ingress| &ingress.meta)),
         gateways: known(earlier.gateways, later.gateways, |a, b| united(a, b, |gateway| &gateway.meta)),
         http_routes: known(earlier.http_routes, later.http_routes, |a, b| united(a, b, |route| &route.meta)),
+        tls_routes: known(earlier.tls_routes, later.tls_routes, |a, b| united(a, b, |route| &route.meta)),
+        services: known(earlier.services, later.services, |a, b| united(a, b, |service| &service.meta)),
         dns_config_maps: known(earlier.dns_config_maps, later.dns_config_maps, extended),
     }
 }
@@ -366,29 +429,6 @@ fn united<T>(earlier: Vec<T>, later: Vec<T>, meta: impl Fn(&T) -> &ObjectMeta) -
     let key = |object: &T| (meta(object).namespace.clone(), meta(object).name.clone());
     let objects: BTreeMap<_, _> = earlier.into_iter().chain(later).map(|object| (key(&object), object)).collect();
     objects.into_values().collect()
-}
-
-/// The inventory of somebody who did not look.
-fn nothing_seen(now: Timestamp) -> Inventory {
-    fn unknown<T>() -> Observed<T> {
-        Observed::Unknown(Unknown::not_collected())
-    }
-    Inventory {
-        cluster: None,
-        observed_at: now,
-        uid: unknown(),
-        host: ClusterInventory {
-            ingresses: unknown(),
-            gateways: unknown(),
-            http_routes: unknown(),
-            dns_config_maps: unknown(),
-        },
-        tenants: unknown(),
-        packages: unknown(),
-        helm_releases: unknown(),
-        tenant_clusters: BTreeMap::new(),
-        digest: Digest::of(b""),
-    }
 }
 
 /// A file that may be absent. A link in its place is not taken for absence.
@@ -418,5 +458,68 @@ fn whole_file(path: &str, message: &str, hint: &str) -> Problem {
         message: message.to_owned(),
         hint: (!hint.is_empty()).then(|| hint.to_owned()),
         excerpt: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inventory(text: &str) -> Inventory {
+        let head = "apiVersion: bobbypin.dev/v1alpha1\nkind: Inventory\nmetadata: {name: edge}\n";
+        let source = Source { path: "inventory.yaml".to_owned(), bytes: format!("{head}{text}").into_bytes().into() };
+        let inventories = parse_inventory(&source, Timestamp::UNIX_EPOCH);
+        inventories.unwrap_or_else(|problems| panic!("{text}\n{problems:#?}")).remove(0)
+    }
+
+    #[test]
+    fn what_either_of_two_inventories_saw_was_seen_and_the_later_one_counts() {
+        let earlier = "observedAt: \"2026-11-20T10:00:00Z\"
+uid: u1
+host:
+  tlsRoutes: {state: Present, items: [{metadata: {namespace: gw, name: a}}, {metadata: {namespace: gw, name: b}}]}
+  services: {state: Present, items: [{metadata: {namespace: ns, name: s}, spec: {type: NodePort}}]}
+  gateways: {state: Present, items: []}
+platformSettings: {state: Present, settings: {root-host: example.org, expose-mode: x}}
+kustomizations: {state: Present, items: [{metadata: {namespace: f, name: k}, spec: {sourceRef: {kind: GitRepository, name: g}}}]}
+gitRepositories: {state: Absent}
+tenantClusters:
+- {namespace: tenant-acme, name: shop, uid: t1, services: {state: Present, items: []}}
+";
+        let later = "observedAt: \"2026-11-20T11:00:00Z\"
+uid: u2
+host:
+  tlsRoutes: {state: Present, items: [{metadata: {namespace: gw, name: b}, spec: {hostnames: [b.example.org]}}]}
+  services: {state: Present, items: [{metadata: {namespace: ns, name: r}}]}
+  gateways: {state: Unknown, reason: Forbidden, message: no right}
+platformSettings: {state: Present, settings: {root-host: example.net}}
+gitRepositories: {state: Present, items: [{metadata: {namespace: f, name: g}, spec: {url: \"https://h/a\"}}]}
+tenantClusters:
+- {namespace: tenant-acme, name: shop, tlsRoutes: {state: Absent}}
+- {namespace: tenant-acme, name: blog, uid: t2}
+";
+        let both = "observedAt: \"2026-11-20T10:00:00Z\"
+uid: u2
+host:
+  tlsRoutes: {state: Present, items: [{metadata: {namespace: gw, name: a}}, {metadata: {namespace: gw, name: b}, spec: {hostnames: [b.example.org]}}]}
+  services: {state: Present, items: [{metadata: {namespace: ns, name: r}}, {metadata: {namespace: ns, name: s}, spec: {type: NodePort}}]}
+  gateways: {state: Unknown, reason: Forbidden, message: no right}
+platformSettings: {state: Present, settings: {root-host: example.net, expose-mode: x}}
+kustomizations: {state: Present, items: [{metadata: {namespace: f, name: k}, spec: {sourceRef: {kind: GitRepository, name: g}}}]}
+gitRepositories: {state: Present, items: [{metadata: {namespace: f, name: g}, spec: {url: \"https://h/a\"}}]}
+tenantClusters:
+- {namespace: tenant-acme, name: shop, uid: t1, services: {state: Present, items: []}, tlsRoutes: {state: Absent}}
+- {namespace: tenant-acme, name: blog, uid: t2}
+";
+        assert_eq!(merge(inventory(earlier), inventory(later)), inventory(both));
+    }
+
+    #[test]
+    fn who_did_not_look_changes_nothing_but_the_time() {
+        let seen = inventory("observedAt: \"2026-11-20T10:00:00Z\"\nuid: u1\nplatformSettings: {state: Absent}\n");
+        let nothing = Inventory::unknown(None, Timestamp::UNIX_EPOCH, &Unknown::not_collected());
+        let expected = Inventory { observed_at: Timestamp::UNIX_EPOCH, ..seen.clone() };
+        assert_eq!(merge(seen.clone(), nothing.clone()), expected);
+        assert_eq!(merge(nothing, seen), expected);
     }
 }
