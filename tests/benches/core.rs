@@ -11,10 +11,10 @@ use bobbypin::{
         tree::{Entry, Tree},
     },
     ops::{
-        decide::{Decided, decide},
-        load,
+        decide::{Decided, clusters, decide},
+        load::Cluster,
     },
-    plan::{self, Decision, Inputs},
+    plan::{self, Decision},
     render::{self, Templates},
 };
 use criterion::Criterion;
@@ -62,8 +62,8 @@ fn pipeline(criterion: &mut Criterion, name: &str, fleet: &Fleet, layers: usize)
 
     let mut group = criterion.benchmark_group(name);
     group.bench_function("plan, render, validate", |bencher| {
-        let clusters = load::clusters(&tree, &[], &request.inventories, request.now).expect("a lawful cluster");
-        bencher.iter(|| plan_render_validate(black_box(&clusters[0]), &tree));
+        let read = clusters(&tree, &request).expect("a lawful cluster");
+        bencher.iter(|| plan_render_validate(black_box(&read[0]), &tree));
     });
     group.bench_function("diff without a difference", |bencher| {
         bencher.iter(|| diff::diff(black_box(&committed), &decided.manifests).expect("nothing is in the way"));
@@ -94,17 +94,8 @@ fn one_host_more(criterion: &mut Criterion) {
     });
 }
 
-fn plan_render_validate(cluster: &load::Cluster, tree: &Tree) -> Manifests<Validated> {
-    let plan = plan::plan(&Inputs {
-        folder: &cluster.folder,
-        config: &cluster.config,
-        platform: &cluster.platform,
-        inventory: &cluster.inventory,
-        pins: &cluster.pins,
-        state: &cluster.state,
-        tree,
-        accept_removals: None,
-    });
+fn plan_render_validate(cluster: &Cluster, tree: &Tree) -> Manifests<Validated> {
+    let plan = plan::plan(&cluster.inputs(tree, None));
     let templates = Templates::new(&cluster.templates).expect("the embedded templates");
     let (manifests, rules) = render::render(&[(&plan, &templates)]).expect("the embedded templates");
     manifests.validate(&rules).expect("lawful manifests")

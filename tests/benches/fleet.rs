@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use bobbypin::{
     config::problem::Source,
     model::tree::{Entry, RepoPath, Tree},
-    ops::{decide::Request, load::InventoryFile},
+    ops::{
+        decide::{Inventories, Request},
+        load::InventoryFile,
+    },
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -116,7 +119,7 @@ impl Fleet {
     pub(crate) fn request(&self) -> Request {
         let now = Timestamp::UNIX_EPOCH;
         let inventory = InventoryFile { source: self.json(), read_at: now };
-        Request { clusters: Vec::new(), inventories: vec![inventory], accept_removals: None, now }
+        Request { clusters: Vec::new(), inventories: Inventories::Files(vec![inventory]), accept_removals: None, now }
     }
 
     /// One host more.

@@ -4,6 +4,7 @@
 
 mod core;
 mod fleet;
+mod pages;
 mod repository;
 
 use std::time::Duration;
@@ -20,6 +21,6 @@ criterion_group! {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
-    targets = core::benches, repository::benches
+    targets = core::benches, pages::benches, repository::benches
 }
 criterion_main!(benches);

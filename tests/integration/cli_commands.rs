@@ -646,10 +646,13 @@ fn the_help_shows_the_exit_codes() {
     Commands:
       init         Write the files of a new cluster into the repository
       demo         Walk through the whole way on a built-in example, without a network
+      inventory    Print or write what the clusters hold
       plan         Print what is decided for every layer, and why
       render       Print the manifests, or write them
       diff         Compare the manifests with what stands in Git
       reconcile    Commit what is decided on the tip of the branch
+      doctor       Look whether everything around the clusters is as the fix needs it
+      trust        Write down which cluster is meant, so that no other one is read in its place
       schema       Print the JSON Schema of a kind of file
       completions  Print a completion script
       man          Print the manual page
@@ -677,7 +680,11 @@ fn the_help_shows_the_exit_codes() {
               [possible values: human, json]
 
           --jobs <N>
-              How many threads to compute with [default: one for each processor]
+              How many threads to compute with, and how many clusters to read at a time [default: one
+              for each processor; 64]
+
+          --timeout <DURATION>
+              How long the reading of one cluster may take [default: 60s]
 
       -h, --help
               Print help (see a summary with '-h')
@@ -687,7 +694,7 @@ fn the_help_shows_the_exit_codes() {
 
     Exit codes:
       0  done; for diff: no differences
-      1  diff: differences
+      1  diff: differences; doctor: something is wrong
       2  usage or configuration
       3  a template or manifest is wrong
       4  something could not be read: its layers were held, all others were served

@@ -116,7 +116,8 @@ fn an_unreadable_tenant_is_4_and_the_rest_is_served() {
     assert_told!(Ran { stdout: String::new(), ..ran }, @"
     exit 4
     ── stderr
-    held: edge tenant tenant-acme/shop: the tenant's Ingresses could not be read: no answer in 30s (Timeout) (NotObserved)
+    unread: edge: tenant tenant-acme/shop ingresses (Timeout): no answer in 30s
+    held: edge tenant tenant-acme/shop: ingresses could not be read: no answer in 30s (Timeout) (NotObserved)
     ");
     assert_eq!(reason(sandbox.run(&["reconcile", "-o", "json", "--inventory", EDGE]).expect(4)), "NotObserved");
     sandbox.run(&["diff", "--against", "remote", "--inventory", EDGE]).expect(4);

@@ -15,7 +15,7 @@ use bobbypin::{
     diff::print::{self, Style},
     model::tree::{Entry, RepoPath, Tree},
     ops::{
-        decide::{Decided, Request, decide},
+        decide::{Decided, Inventories, Request, decide},
         load::InventoryFile,
     },
 };
@@ -100,7 +100,8 @@ fn decided(name: &str, tree: &Tree) -> Decided {
     // An inventory says itself when it was taken.
     let now = Timestamp::UNIX_EPOCH;
     let inventory = InventoryFile { source: Source { path, bytes: Arc::from(bytes) }, read_at: now };
-    let request = Request { clusters: Vec::new(), inventories: vec![inventory], accept_removals: None, now };
+    let request =
+        Request { clusters: Vec::new(), inventories: Inventories::Files(vec![inventory]), accept_removals: None, now };
     decide(tree, &request).unwrap_or_else(|error| panic!("{name}: {error:#?}"))
 }
 

@@ -3,6 +3,7 @@
 mod architecture;
 mod cli_bad_input;
 mod cli_commands;
+mod cli_doctor;
 mod cli_exit_codes;
 mod cli_killed;
 mod cli_races;
@@ -19,6 +20,10 @@ mod git_read;
 mod git_refusals;
 mod git_work_tree;
 mod golden;
+mod live_faults;
+mod live_many;
+mod live_memory;
+mod live_secrets;
 mod manifest_references;
 mod manifest_set;
 mod manifest_validate;

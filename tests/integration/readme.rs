@@ -206,6 +206,7 @@ fn every_command_and_flag_that_is_named_exists() {
 
 /// A command in running text is lower case, and is followed by nothing, a flag, a name or a path.
 fn is_command_like(word: &str, words: &[&str]) -> bool {
-    const COMMANDS: [&str; 9] = ["init", "demo", "plan", "render", "diff", "reconcile", "schema", "completions", "man"];
+    const COMMANDS: [&str; 10] =
+        ["init", "demo", "plan", "render", "diff", "reconcile", "doctor", "schema", "completions", "man"];
     COMMANDS.contains(&word) || (words.len() > 1 && words[1].starts_with('-'))
 }

@@ -1,0 +1,11 @@
+//! Tests against real programs, which `bash tests/testbed/run` builds and hands over.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "these tests start programs, in folders of their own, and wait for them"
+)]
+
+mod corefile;
+mod itself;
+mod live;
+mod support;
