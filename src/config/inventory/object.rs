@@ -393,24 +393,27 @@ impl Shaped for Raw {
 
 impl<'de> Deserialize<'de> for Raw {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct RawVisitor;
-        impl<'de> Visitor<'de> for RawVisitor {
-            type Value = Raw;
+        deserializer.deserialize_map(RawVisitor(None))
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
+/// Reads an object: of this kind, whatever it says of itself, or of the kind that it says.
+pub(super) struct RawVisitor(pub(super) Option<Kind>);
 
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
-                let mut raw = Raw::default();
-                while let Some(key) = entries.next_key::<String>()? {
-                    let known = raw.known_kind();
-                    raw.read(&key, known, &mut entries)?;
-                }
-                Ok(raw)
-            }
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+        let mut raw = Raw::default();
+        while let Some(key) = entries.next_key::<String>()? {
+            let known = self.0.map(Some).or_else(|| raw.known_kind());
+            raw.read(&key, known, &mut entries)?;
         }
-        deserializer.deserialize_map(RawVisitor)
+        Ok(raw)
     }
 }
 

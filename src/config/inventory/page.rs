@@ -15,7 +15,10 @@ use serde_json::{Value, error::Category};
 use crate::{
     config::{
         inventory::{
-            object::{Content, DNS_CONFIG_MAPS, Kind, Metadata, Object, ROOT_CA, Raw, SecretMetadata, Shown, group},
+            object::{
+                Content, DNS_CONFIG_MAPS, Kind, Metadata, Object, ROOT_CA, Raw, RawVisitor, SecretMetadata, Shown,
+                group,
+            },
             shelf::Shelf,
         },
         kubernetes::leaf::{At, Fault, Leaf, Read, Shaped},
@@ -490,23 +493,7 @@ impl<'de> DeserializeSeed<'de> for RawSeed {
     type Value = Raw;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RawSeed {
-    type Value = Raw;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
-        let mut raw = Raw::default();
-        while let Some(key) = entries.next_key::<String>()? {
-            raw.read(&key, Some(Some(self.0)), &mut entries)?;
-        }
-        Ok(raw)
+        deserializer.deserialize_map(RawVisitor(Some(self.0)))
     }
 }
 
