@@ -46,12 +46,18 @@ impl InventoryArgs {
 pub(super) fn run(run: &Run<'_>, args: &InventoryArgs) -> Result<Exit, Failure> {
     let request = args.sources.request(run)?;
     let clusters = decide::clusters(&run.checkout()?.tree, &request)?;
-    let mut inventories: Vec<Inventory> = Vec::with_capacity(clusters.len());
+    let mut inventories: Vec<Arc<Inventory>> = Vec::with_capacity(clusters.len());
     let mut missing = Vec::new();
     for cluster in clusters {
         if cluster.is_seen {
-            let name = Some(cluster.config.name);
-            inventories.push(Inventory { cluster: name, ..Arc::unwrap_or_clone(cluster.inventory) });
+            // Only a plain list, which nobody shares, does not know its cluster.
+            inventories.push(match cluster.inventory.cluster {
+                Some(_) => cluster.inventory,
+                None => {
+                    let name = Some(cluster.config.name);
+                    Arc::new(Inventory { cluster: name, ..Arc::unwrap_or_clone(cluster.inventory) })
+                }
+            });
         } else {
             missing.push(cluster.config.name.to_string());
         }
@@ -62,7 +68,7 @@ pub(super) fn run(run: &Run<'_>, args: &InventoryArgs) -> Result<Exit, Failure> 
             missing.join(", ")
         )));
     }
-    let unread: Vec<_> = inventories.iter().flat_map(decide::unread).collect();
+    let unread: Vec<_> = inventories.iter().flat_map(|inventory| decide::unread(inventory)).collect();
     run.printer.unread(&unread);
     let exit = if unread.is_empty() { Exit::Done } else { Exit::NotObserved };
     if let Some(old) = &args.diff {
@@ -84,8 +90,14 @@ pub(super) fn run(run: &Run<'_>, args: &InventoryArgs) -> Result<Exit, Failure> 
             names.join(", ")
         )));
     }
-    let texts = inventories.iter().map(if is_json { inventory_json } else { inventory_text });
-    let text = texts.collect::<Vec<_>>().join("---\n");
+    let write = if is_json { inventory_json } else { inventory_text };
+    let mut texts = inventories.iter().map(|inventory| write(inventory));
+    // The text of one large cluster is not copied.
+    let mut text = texts.next().unwrap_or_default();
+    for more in texts {
+        text.push_str("---\n");
+        text.push_str(&more);
+    }
     match &args.out {
         Some(path) => files::write(&run.here.join(path), text.as_bytes())?,
         None => run.printer.result(&text),
@@ -94,7 +106,7 @@ pub(super) fn run(run: &Run<'_>, args: &InventoryArgs) -> Result<Exit, Failure> 
 }
 
 /// What changed in every cluster since a snapshot.
-fn differences(before: &[Inventory], after: &[Inventory], output: Output) -> Result<String, Failure> {
+fn differences(before: &[Inventory], after: &[Arc<Inventory>], output: Output) -> Result<String, Failure> {
     let mut found = Vec::new();
     for after in after {
         let before = before.iter().find(|before| before.cluster.is_none() || before.cluster == after.cluster);

@@ -1,5 +1,7 @@
 //! From a tree and inventories to what would change: the pure middle of every command.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -58,10 +60,10 @@ pub struct Decided {
     pub manifests: Manifests<Validated>,
     /// How that differs from what stands there.
     pub changes: ChangeSet,
-    /// Identifies the inventories that were used: the digest of the one, or that of the digests in order of cluster.
-    pub inventory: Digest,
     /// What somebody tried to read of the clusters, and could not.
     pub unread: Vec<Unread>,
+    /// What was seen of each cluster, in order of name.
+    inventories: Vec<Arc<Inventory>>,
     /// Every path that the decided layers have.
     files: Vec<RepoPath>,
     /// Identifies what the decided files hold.
@@ -118,14 +120,10 @@ pub fn decide(tree: &Tree, request: &Request) -> Result<Decided, DecideError> {
     let (manifests, rules) = render::render(&pairs)?;
     let manifests = manifests.validate(&rules).map_err(DecideError::Manifests)?;
     let changes = diff::diff(tree, &manifests)?;
-    let seen: Vec<Digest> = clusters.iter().map(|cluster| digest(&cluster.inventory)).collect();
-    let inventory = match seen.as_slice() {
-        [one] => one.clone(),
-        several => Digest::of(several.iter().map(|one| format!("{one}\n")).collect::<String>().as_bytes()),
-    };
     let (files, content) = content(&manifests);
-    let unread = clusters.iter().flat_map(|cluster| unread(&cluster.inventory)).collect();
-    Ok(Decided { plans, manifests, changes, unread, inventory, files, content })
+    let inventories: Vec<_> = clusters.into_iter().map(|cluster| cluster.inventory).collect();
+    let unread = inventories.iter().flat_map(|inventory| unread(inventory)).collect();
+    Ok(Decided { plans, manifests, changes, unread, inventories, files, content })
 }
 
 /// Reads every selected cluster: its files, and what was seen of it.
@@ -174,6 +172,15 @@ fn content(manifests: &Manifests<Validated>) -> (Vec<RepoPath>, Digest) {
 }
 
 impl Decided {
+    /// Identifies the inventories that were used: the digest of the one, or that of the digests in order of cluster.
+    pub fn inventory(&self) -> Digest {
+        let seen: Vec<Digest> = self.inventories.iter().map(|inventory| digest(inventory)).collect();
+        match seen.as_slice() {
+            [one] => one.clone(),
+            several => Digest::of(several.iter().map(|one| format!("{one}\n")).collect::<String>().as_bytes()),
+        }
+    }
+
     /// The plan as a document.
     pub fn document(&self) -> PlanDocument<'_> {
         document(&self.plans, &self.files, &self.content, self.changes.base.as_ref())

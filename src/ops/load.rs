@@ -143,11 +143,12 @@ pub fn clusters(
         return Err(LoadError::UnknownCluster { unknown, known });
     }
     let mut problems = twins(&folders);
-    let files = match inventories {
-        Seen::Files(files) => files,
-        Seen::Inventories(_) => &[],
+    let (mut seen, paths) = match inventories {
+        Seen::Files(files) => read_inventories(files, &mut problems),
+        Seen::Inventories(live) => {
+            (live.iter().map(|one| (one.cluster.clone(), one.clone())).collect(), BTreeMap::new())
+        }
     };
-    let (mut seen, paths) = read_inventories(files, &mut problems);
     for name in seen.keys().flatten().filter(|name| !folders.contains_key(*name)) {
         let path = paths.get(name).map_or("", String::as_str);
         let message = format!("this is the inventory of a cluster `{name}`, which the repository does not have");
@@ -158,7 +159,10 @@ pub fn clusters(
     }
     // A list that does not name its cluster can only be meant for the one that is asked about.
     let mut unnamed = seen.remove(&None);
-    if unnamed.is_some() && folders.len() > 1 {
+    if let Seen::Files(files) = inventories
+        && unnamed.is_some()
+        && folders.len() > 1
+    {
         let path = files.first().map_or("", |file| &file.source.path);
         problems.push(whole_file(
             path,
@@ -170,18 +174,15 @@ pub fn clusters(
     for (name, folder) in folders.into_iter().filter_map(|(name, mut found)| Some((name, found.pop()?))) {
         let named = seen.remove(&Some(name.clone()));
         let inventory = match (named, unnamed.take()) {
-            (Some(named), Some(unnamed)) => Some(merge(named, unnamed)),
+            (Some(named), Some(unnamed)) => {
+                Some(Arc::new(merge(Arc::unwrap_or_clone(named), Arc::unwrap_or_clone(unnamed))))
+            }
             (Some(one), None) | (None, Some(one)) => Some(one),
             (None, None) => None,
         };
-        let live = match inventories {
-            Seen::Inventories(live) => live.iter().find(|inventory| inventory.cluster.as_ref() == Some(&name)),
-            Seen::Files(_) => None,
-        };
-        let seen = live.cloned().or_else(|| inventory.map(Arc::new));
-        let is_seen = seen.is_some();
+        let is_seen = inventory.is_some();
         let nothing = || Arc::new(Inventory::unknown(None, now, &Unknown::not_collected()));
-        let inventory = seen.unwrap_or_else(nothing);
+        let inventory = inventory.unwrap_or_else(nothing);
         match cluster(tree, &name, folder, inventory) {
             Ok(cluster) => clusters.push(Cluster { is_seen, ..cluster }),
             Err(found) => problems.extend(found),
@@ -351,7 +352,7 @@ fn templates(tree: &Tree, folder: &RepoPath, problems: &mut Vec<Problem>) -> BTr
 fn read_inventories(
     files: &[InventoryFile],
     problems: &mut Vec<Problem>,
-) -> (BTreeMap<Option<Name>, Inventory>, BTreeMap<Name, String>) {
+) -> (BTreeMap<Option<Name>, Arc<Inventory>>, BTreeMap<Name, String>) {
     let mut seen: BTreeMap<Option<Name>, Inventory> = BTreeMap::new();
     let mut paths = BTreeMap::new();
     for file in files {
@@ -369,7 +370,7 @@ fn read_inventories(
             Err(found) => problems.extend(found),
         }
     }
-    (seen, paths)
+    (seen.into_iter().map(|(name, inventory)| (name, Arc::new(inventory))).collect(), paths)
 }
 
 /// Puts two inventories of one cluster together: what either of them saw was seen. Of an object that both saw, the later

@@ -203,7 +203,7 @@ fn message(decided: &Decided, drift: &[Drift]) -> String {
     if let Some(base) = &decided.changes.base {
         text.push_str(&format!("Bobbypin-Base: {base}\n"));
     }
-    text.push_str(&format!("Bobbypin-Inventory: {}\n", decided.inventory));
+    text.push_str(&format!("Bobbypin-Inventory: {}\n", decided.inventory()));
     text
 }
 
