@@ -28,7 +28,13 @@ pub use state::state_text;
 
 use crate::{
     config::problem::{Problem, Source},
-    model::{cluster::ClusterConfig, name::Name, pins::Pins, repository::RepositoryConfig, state::State},
+    model::{
+        cluster::ClusterConfig,
+        name::Name,
+        pins::Pins,
+        repository::{RepositoryConfig, TrustedSigners},
+        state::State,
+    },
 };
 
 /// Parses `cluster.yaml`. `folder` is the name of the folder that it lies in, and must be the cluster's name.
@@ -47,6 +53,15 @@ pub fn parse_cluster(source: &Source, folder: &Name) -> Result<ClusterConfig, Ve
 /// Every problem of the file, in order of place; a setting that this version cannot honour is one.
 pub fn parse_repository(source: &Source) -> Result<RepositoryConfig, Vec<Problem>> {
     fault::convert(&check::read(source, "Repository")?, repository::repository)
+}
+
+/// Parses a list of those whose signatures are trusted: an SSH public key or an OpenPGP fingerprint on each line.
+///
+/// # Errors
+///
+/// The first line that is neither.
+pub fn parse_signers(text: &str) -> Result<TrustedSigners, String> {
+    repository::signers(text)
 }
 
 /// Parses `pins.yaml` of a cluster.

@@ -14,5 +14,6 @@ pub mod object;
 pub mod observed;
 pub mod pins;
 pub mod repository;
+pub mod stamp;
 pub mod state;
 pub mod tree;

@@ -501,11 +501,8 @@ fn what_this_version_cannot_publish_is_never_left_out_in_silence() {
             ),
             (
                 "file:///srv/git/infra.git",
-                "https://git.example.org/infra.git",
-                &[(
-                    "spec.publish.remote",
-                    "remotes over HTTPS and SSH are not available in this version: give a path or a `file://` URL",
-                )],
+                "git://git.example.org/infra.git",
+                &[("spec.publish.remote", "remotes over git are not supported: use HTTPS or SSH")],
             ),
             ("branch: live", "branch: a..b", &[("spec.publish.branch", "`a..b` is not the name of a branch")]),
             (
@@ -515,13 +512,49 @@ fn what_this_version_cannot_publish_is_never_left_out_in_silence() {
             ),
             (
                 "mode: commit",
-                "mode: pull-request\n    pullRequest: {labels: [dns]}\n    signing: {ssh: id}\n    notify: {}\n    gitea: {url: x}",
+                "mode: pull-request\n    pullRequest: {branch: live, labels: ['']}\n    signing: {ssh: {keyFile: k, agent: x}}\n    \
+                 notify: {receiver: {url: h}}\n    gitea: {url: x}\n    trustedBase: {}\n    lock: {reference: main, expires: x}",
                 &[
-                    ("spec.publish.mode", "`pull-request` is not available in this version"),
-                    ("spec.publish.pullRequest", "`pullRequest` is not available in this version"),
-                    ("spec.publish.signing", "`signing` is not available in this version"),
-                    ("spec.publish.notify", "`notify` is not available in this version"),
-                    ("spec.publish.gitea", "`gitea` is not available in this version"),
+                    (
+                        "spec.publish.pullRequest.branch",
+                        "`live` is the branch that Flux reads; the changes need one of their own",
+                    ),
+                    (
+                        "spec.publish.pullRequest.labels[0]",
+                        "this is empty, or has white space at an end or control characters",
+                    ),
+                    ("spec.publish.signing.ssh", "give exactly one of `keyFile` and `agent`"),
+                    (
+                        "spec.publish.notify.receiver.url",
+                        "this is not the address of a server such as `https://git.example.org`: no user, no `?` and no `#`",
+                    ),
+                    (
+                        "spec.publish.gitea.url",
+                        "this is not the address of a server such as `https://git.example.org`: no user, no `?` and no `#`",
+                    ),
+                    ("spec.publish.trustedBase", "nobody is trusted: name a key in `ssh` or `gpg`"),
+                    (
+                        "spec.publish.lock.reference",
+                        "`main` is not a reference such as `refs/bobbypin/lock`; branches and tags are not for this",
+                    ),
+                    ("spec.publish.lock.expires", "`x` is not a duration such as `72h`, `10m`, `30s` or `1h30m`"),
+                ],
+            ),
+            (
+                "mode: commit",
+                "mode: commit\n    pullRequest: {labels: [dns]}\n    signing: {}",
+                &[
+                    ("spec.publish.pullRequest", "there is no pull request with `mode: commit`"),
+                    ("spec.publish.signing", "give exactly one of `ssh` and `gpg`"),
+                ],
+            ),
+            (
+                "mode: commit",
+                "mode: pull-request\n    gitea: {transport: api}\n    signing: {gpg: {key: A}}\n    lock: {}",
+                &[
+                    ("spec.publish.mode", "pull requests need a branch, which only Git makes"),
+                    ("spec.publish.signing", "through the API the server makes the commits, and they cannot be signed"),
+                    ("spec.publish.lock", "a lock is a reference, which only Git makes"),
                 ],
             ),
             (

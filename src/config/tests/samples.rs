@@ -274,6 +274,7 @@ fn a_repository_says_how_to_publish_or_nothing() {
         remote: Some("file:///srv/git/infra.git".to_owned()),
         branch: "live".to_owned(),
         author: Author { name: "Edge Bot".to_owned(), email: "bot@example.org".to_owned() },
+        ..RepositoryConfig::default()
     };
     assert_eq!(parse_repository(&source("bobbypin.yaml", REPOSITORY)), Ok(expected));
     let envelope = "apiVersion: bobbypin.dev/v1alpha1\nkind: Repository\n";
