@@ -16,7 +16,7 @@ use signal_hook::{
 /// Holds SIGINT and SIGTERM back while the program swaps a branch: a process that ends in the middle of it leaves Git's
 /// lock behind, and a person would have to remove that.
 ///
-/// Outside of [`Interruptions::hold_back`] both signals end the program at once, as without this.
+/// Before [`Interruptions::hold_back`] both signals end the program at once, as without this.
 #[derive(Debug)]
 pub struct Interruptions {
     /// Whether a signal ends the program at once.
@@ -41,16 +41,20 @@ impl Interruptions {
         Ok(interruptions)
     }
 
-    /// Runs something to its end; a signal that comes meanwhile ends the program after it.
+    /// Runs something to its end. A signal that comes meanwhile or later waits for [`Interruptions::give_way`]: whoever
+    /// has a result to tell tells it first.
     pub fn hold_back<T>(&self, work: impl FnOnce() -> T) -> T {
         self.at_once.store(false, Ordering::SeqCst);
-        let result = work();
+        work()
+    }
+
+    /// From here on signals end the program at once again; so does one that has waited.
+    pub fn give_way(&self) {
         self.at_once.store(true, Ordering::SeqCst);
         let waiting = i32::try_from(self.waiting.swap(0, Ordering::SeqCst)).unwrap_or_default();
         if waiting != 0 {
-            // This ends the process as the signal would have. Should it fail, the work is done and its result counts.
+            // This ends the process as the signal would have. Should it fail, the program goes on as if there was none.
             drop(low_level::emulate_default_handler(waiting));
         }
-        result
     }
 }
