@@ -2,7 +2,13 @@
 
 use std::{io, path::PathBuf};
 
-use crate::model::tree::{CommitId, RepoPath};
+use crate::{
+    edge::{
+        git::{RemoteError, SignError, TrustError},
+        gitea::GiteaError,
+    },
+    model::tree::{CommitId, RepoPath},
+};
 
 /// Why a repository could not be opened or read. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +44,12 @@ pub enum GitError {
         /// Why.
         source: git2::Error,
     },
-    /// A kind of remote that this version cannot reach.
-    #[error("`{url}`: remotes over {scheme} are not available in this version")]
+    /// A kind of remote that cannot be reached.
+    #[error("`{url}`: remotes over {scheme} are not supported")]
     NotAvailable {
         /// The address, without user and password.
         url: String,
-        /// `https`, `ssh` and so on.
+        /// `git`, `ext` and so on.
         scheme: String,
     },
     /// A text that is neither a path nor an address.
@@ -112,6 +118,14 @@ pub enum GitError {
         /// The limit, with its unit.
         limit: String,
     },
+    /// A commit was not signed by anybody who is trusted.
+    #[error("the commit {} cannot be built upon", commit.short())]
+    Untrusted {
+        /// The commit.
+        commit: CommitId,
+        /// Why.
+        source: TrustError,
+    },
     /// An object or a reference cannot be read.
     #[error("cannot read {what}")]
     Object {
@@ -119,6 +133,35 @@ pub enum GitError {
         what: String,
         /// Why.
         source: git2::Error,
+    },
+    /// A server did not do what it was asked.
+    #[error("cannot use the repository `{address}`")]
+    Remote {
+        /// Where it is, without a password.
+        address: String,
+        /// Why.
+        source: RemoteError,
+    },
+    /// The API of a server did not do what it was asked.
+    #[error(transparent)]
+    Api(#[from] GiteaError),
+    /// What is to be reached through the API of a server is not on one.
+    #[error("`{place}` is not a repository of a Gitea or Forgejo server, so there is no API to publish through")]
+    NotOfGitea {
+        /// Where it is, without a password.
+        place: String,
+    },
+    /// Nobody says who asks.
+    #[error("the API for `{address}` takes a token, and none is given")]
+    NoToken {
+        /// The repository's page.
+        address: String,
+    },
+    /// There is no place for what a server sends.
+    #[error("cannot make a temporary folder")]
+    Temporary {
+        /// Why.
+        source: io::Error,
     },
     /// A file or folder on disk cannot be read.
     #[error("cannot read `{}`", path.display())]
@@ -146,9 +189,19 @@ impl GitError {
             }
             Self::Format { .. } => "use a repository without this extension".into(),
             Self::NotAvailable { .. } => {
-                "give a path or a `file://` URL; `--remote .` is this repository itself".into()
+                "give an address over https or ssh, or a path; `--remote .` is this repository itself".into()
             }
-            Self::Location { .. } => "give the name of a remote, a path or a `file://` URL".into(),
+            Self::Location { .. } => "give the name of a remote, a path, or an address over https or ssh".into(),
+            Self::Remote { source, .. } => return source.hint(),
+            Self::Api(source) => return source.hint(),
+            Self::NotOfGitea { .. } => {
+                "give the address `https://HOST/OWNER/NAME`, and spec.publish.gitea.url when the server is below a path"
+                    .into()
+            }
+            Self::NoToken { .. } => {
+                "make a token with the scope `write:repository`, and give it in BOBBYPIN_GITEA_TOKEN".into()
+            }
+            Self::Temporary { .. } => "set TMPDIR to a folder that can be written to".into(),
             Self::UnknownRemote { remotes, .. } if remotes.is_empty() => {
                 "the repository has no remotes; `--remote .` is this repository itself".into()
             }
@@ -165,6 +218,7 @@ impl GitError {
             Self::NoWorkTree { .. } => "run in a checkout, or use a command that reads the branch".into(),
             Self::Path { .. } | Self::CaseTwins { .. } => "remove or rename it with an ordinary commit".into(),
             Self::TooLarge { .. } => "keep such files out of the clusters' folders".into(),
+            Self::Untrusted { source, .. } => return source.hint(),
             Self::Object { .. } => "check the repository with `git fsck`".into(),
             Self::BranchName { .. } | Self::Open { .. } | Self::Read { .. } => return None,
         })
@@ -173,7 +227,7 @@ impl GitError {
 
 /// Why a commit was not published.
 ///
-/// The branch is as it was, with the one exception that [`PublishError::UnknownOutcome`] names.
+/// The branch is as it was, with the exceptions that [`PublishError::UnknownOutcome`] and [`PublishError::Unconfirmed`] name.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -197,14 +251,28 @@ pub enum PublishError {
         /// Its kind, in words.
         kind: &'static str,
     },
-    /// An author or message that Git cannot store.
+    /// The API of a server did not take the commit. Nothing was written.
+    #[error(transparent)]
+    Api(GiteaError),
+    /// The API of a server was asked, and the commit may still arrive, or has arrived and could not be found.
+    #[error("it is not known whether the commit is on the branch `{branch}`")]
+    Unconfirmed {
+        /// The branch.
+        branch: String,
+        /// What happened.
+        source: GiteaError,
+    },
+    /// An author or message that Git cannot store, or what a server's API cannot do.
     #[error("the {part} of the commit is not acceptable: {problem}")]
     Commit {
-        /// `author` or `message`.
+        /// `author`, `message`, `base` or `signature`.
         part: &'static str,
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The commit cannot be signed.
+    #[error("cannot sign the commit")]
+    Sign(#[from] SignError),
     /// The target has hooks, which libgit2 does not run.
     #[error("the repository `{}` has hooks that would not run: {}", path.display(), hooks.join(", "))]
     Hooks {
@@ -249,6 +317,24 @@ pub enum PublishError {
         /// The lock file.
         path: PathBuf,
     },
+    /// The server refuses the commit. The branch is as it was.
+    #[error("the server refuses the commit: {why}{}", also(words))]
+    Refused {
+        /// The branch.
+        branch: String,
+        /// Git's own reason.
+        why: String,
+        /// What the server and its hooks print for people, made readable.
+        words: String,
+    },
+    /// The server could not be asked. The branch is as it was.
+    #[error("cannot push to the branch `{branch}`")]
+    Remote {
+        /// The branch.
+        branch: String,
+        /// Why.
+        source: RemoteError,
+    },
     /// Something could not be written. The branch was read again: it is as it was.
     #[error("cannot write {what}")]
     Write {
@@ -258,15 +344,23 @@ pub enum PublishError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The branch may or may not be at the new commit: it could not be read again.
-    #[error("it is not known whether the branch `{branch}` is now at {commit}")]
+    #[error("it is not known whether the branch `{branch}` is now {}", there(commit.as_ref()))]
     UnknownOutcome {
         /// The branch.
         branch: String,
-        /// The commit that was to be published.
-        commit: CommitId,
+        /// The commit that was to be published; `None`: the branch was to be removed.
+        commit: Option<CommitId>,
         /// Why the branch could not be read.
         source: GitError,
     },
+}
+
+fn there(commit: Option<&CommitId>) -> String {
+    commit.map_or("gone".to_owned(), |commit| format!("at {commit}"))
+}
+
+fn also(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!("; it says: {words}") }
 }
 
 fn name(commit: Option<&CommitId>) -> &str {
@@ -278,6 +372,9 @@ impl PublishError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Read(error) | Self::UnknownOutcome { source: error, .. } => return error.hint(),
+            Self::Sign(error) => return error.hint(),
+            Self::Api(source) => return source.hint(),
+            Self::Unconfirmed { .. } => "run again: what is there already is not committed twice".into(),
             Self::Hooks { .. } => {
                 "publish through the server that owns this repository, or remove the executable bit of the hooks".into()
             }
@@ -286,6 +383,8 @@ impl PublishError {
             }
             Self::Busy { .. } => "finish or abort it first; `git status` says how".into(),
             Self::Dirty { .. } => "commit, stash or restore them first; `git status` shows them".into(),
+            Self::Refused { why, words, .. } => return refused(why, words),
+            Self::Remote { source, .. } => return source.hint(),
             Self::Moved { .. } => "run again: everything is computed anew from the new tip".into(),
             Self::Locked { path } => {
                 format!("if no other process is at work, a killed one left it behind: rm '{}'", path.display())
@@ -295,4 +394,24 @@ impl PublishError {
             Self::NothingToCommit | Self::NotAsCompared { .. } | Self::Commit { .. } => return None,
         })
     }
+}
+
+/// What to do about a refusal that is known by its words.
+fn refused(why: &str, words: &str) -> Option<String> {
+    let says = |text: &str| why.contains(text) || words.contains(text);
+    Some(if says("protected branch") || says("Not allowed to push") {
+        "let the bot's user push to the branch (branch protection), or publish by pull requests: spec.publish.mode"
+            .to_owned()
+    } else if says("not verified") || says("signed") {
+        "the branch takes signed commits only: set spec.publish.signing".to_owned()
+    } else if says("Internal Server Error") {
+        "the server's own log says why; Gitea says this too when the branch takes signed commits only: spec.publish.signing"
+            .to_owned()
+    } else if says("quota") {
+        "make room on the server, or raise the quota".to_owned()
+    } else if says("hook declined") {
+        "a hook of the server decides, and says why".to_owned()
+    } else {
+        return None;
+    })
 }

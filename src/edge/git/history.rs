@@ -23,6 +23,12 @@ const TRAILER: &str = "Bobbypin-Plan";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BlobId(Oid);
 
+impl From<Oid> for BlobId {
+    fn from(id: Oid) -> Self {
+        Self(id)
+    }
+}
+
 impl BlobId {
     /// Computes the id of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
@@ -81,7 +87,12 @@ impl Repository {
             }
             let parent = match commit.parent_count() {
                 0 => None,
-                _ => Some(commit.parent(0).map_err(&failed)?),
+                _ => match commit.parent(0) {
+                    Ok(parent) => Some(parent),
+                    // The end of what a server was asked for.
+                    Err(error) if error.code() == ErrorCode::NotFound && !past.is_empty() => break,
+                    Err(error) => return Err(failed(error)),
+                },
             };
             past.push(past_commit(&commit, parent.as_ref(), paths).map_err(&failed)?);
             next = parent;
@@ -133,7 +144,7 @@ fn blob_at(tree: &Tree<'_>, path: &RepoPath) -> Result<Option<BlobId>, git2::Err
     }
 }
 
-fn has_trailer(message: &[u8]) -> bool {
+pub(super) fn has_trailer(message: &[u8]) -> bool {
     let text = String::from_utf8_lossy(message);
     let trailers = git2::message_trailers_strs(&text);
     trailers.is_ok_and(|trailers| trailers.iter().any(|(key, _)| key == TRAILER))

@@ -2,20 +2,33 @@
 
 use std::{
     ffi::OsString,
+    fmt,
     os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    edge::git::{GitError, Repository, git_failed},
+    edge::git::{Address, GitError, Repository, git_failed},
     model::repository::RepositoryConfig,
 };
 
-/// Where a repository is. A kind of remote that is reached over the network is another variant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where a repository is.
+#[derive(Clone, Debug)]
 pub enum Location {
     /// A folder of this machine: a bare repository, or a work tree with its repository.
     Folder(PathBuf),
+    /// On a server.
+    Server(Address),
+}
+
+impl fmt::Display for Location {
+    /// Without a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => path.display().fmt(f),
+            Self::Server(address) => address.fmt(f),
+        }
+    }
 }
 
 impl Location {
@@ -25,7 +38,7 @@ impl Location {
     ///
     /// # Errors
     ///
-    /// [`GitError::NotAvailable`] for every kind of server; [`GitError::Location`] for what is neither.
+    /// [`GitError::NotAvailable`] for servers of another kind; [`GitError::Location`] for what is neither.
     pub fn parse(text: &str, from: &Path) -> Result<Self, GitError> {
         let wrong = || GitError::Location { text: without_user(text) };
         let not_available =
@@ -34,8 +47,12 @@ impl Location {
             return Err(wrong());
         }
         if let Some((scheme, rest)) = text.split_once("://") {
-            if !scheme.eq_ignore_ascii_case("file") {
-                return not_available(&scheme.to_ascii_lowercase());
+            match scheme.to_ascii_lowercase().as_str() {
+                "file" => (),
+                scheme @ ("http" | "https" | "ssh") => {
+                    return Address::of_url(scheme, rest).map(Self::Server).ok_or_else(wrong);
+                }
+                other => return not_available(other),
             }
             let path = rest.strip_prefix("localhost").unwrap_or(rest);
             if !path.starts_with('/') {
@@ -45,7 +62,15 @@ impl Location {
         }
         match text.split_once(':') {
             Some((helper, rest)) if rest.starts_with(':') && !helper.contains('/') => not_available(helper),
-            Some((host, _)) if !host.contains('/') => not_available("ssh"),
+            // Git takes what is before the first colon for a host, also of somebody's name and password.
+            Some((host, path))
+                if !host.contains('/') && path.split('/').next().is_some_and(|part| part.contains('@')) =>
+            {
+                Err(wrong())
+            }
+            Some((host, path)) if !host.contains('/') => {
+                Address::of_scp(host, path).map(Self::Server).ok_or_else(wrong)
+            }
             _ => Ok(Self::Folder(from.join(text))),
         }
     }
@@ -71,7 +96,7 @@ pub fn resolve_target(checkout: &Repository, config: &RepositoryConfig) -> Resul
     }
     let Some(text) = wanted else { return Ok(Location::Folder(root.to_owned())) };
     let location = Location::parse(text, root)?;
-    let Location::Folder(folder) = &location;
+    let Location::Folder(folder) = &location else { return Ok(location) };
     if text.contains('/') || text.starts_with('.') || folder.is_dir() {
         Ok(location)
     } else {
@@ -115,7 +140,7 @@ fn without_user(text: &str) -> String {
 }
 
 /// The bytes that a percent-encoded path stands for, or `None` when it is not one or has a NUL byte.
-fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+pub(super) fn percent_decoded(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -137,8 +162,9 @@ fn percent_decoded(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Location, String> {
-        Location::parse(text, Path::new("/home/u/repo")).map_err(|error| error.to_string())
+    fn parse(text: &str) -> Result<String, String> {
+        let place = Location::parse(text, Path::new("/home/u/repo"));
+        place.map(|place| place.to_string()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -151,24 +177,38 @@ mod tests {
             ("FILE://localhost/srv/x", "/srv/x"),
             ("/srv/odd:name", "/srv/odd:name"),
         ] {
-            assert_eq!(parse(text), Ok(Location::Folder(path.into())), "{text:?}");
+            assert_eq!(parse(text), Ok(path.to_owned()), "{text:?}");
         }
     }
 
     #[test]
-    fn a_server_is_refused_by_its_kind_and_the_password_is_not_repeated() {
+    fn a_server_is_known_by_its_address_and_the_password_is_not_repeated() {
+        for (text, shown) in [
+            ("https://bot:hunter2@git.example.org/a/b.git", "https://git.example.org/a/b.git"),
+            ("HTTP://127.0.0.1:3000/forge/a/b/", "http://127.0.0.1:3000/forge/a/b"),
+            ("ssh://git@git.example.org:2222/a/b.git", "ssh://git@git.example.org:2222/a/b.git"),
+            ("ssh://git:hunter2@git.example.org/~git/b", "git@git.example.org:~git/b"),
+            ("git@git.example.org:a/b.git", "git@git.example.org:a/b.git"),
+        ] {
+            assert_eq!(parse(text), Ok(shown.to_owned()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_or_could_be_taken_for_an_option_is_refused() {
         for (text, message) in [
+            ("https://git.example.org", "`https://git.example.org` is not the place of a repository"),
             (
-                "https://bot:hunter2@git.example.org/a/b.git",
-                "`https://git.example.org/a/b.git`: remotes over https are not available in this version",
+                "https://git.example.org/a?token=x",
+                "`https://git.example.org/a?token=x` is not the place of a repository",
             ),
-            (
-                "ssh://git@git.example.org/a",
-                "`ssh://git.example.org/a`: remotes over ssh are not available in this version",
-            ),
-            ("git@git.example.org:a/b", "`git.example.org:a/b`: remotes over ssh are not available in this version"),
-            ("ext::sh -c true", "`ext::sh -c true`: remotes over ext are not available in this version"),
-            ("bot:hunter2@host:a", "`host:a`: remotes over ssh are not available in this version"),
+            ("ssh://-oProxyCommand=x/a", "`ssh://-oProxyCommand=x/a` is not the place of a repository"),
+            ("-oProxyCommand=x:a", "`-oProxyCommand=x:a` is not the place of a repository"),
+            ("ssh://-l@host/a", "`ssh://host/a` is not the place of a repository"),
+            ("ssh://host:99999/a", "`ssh://host:99999/a` is not the place of a repository"),
+            ("git://git.example.org/a", "`git://git.example.org/a`: remotes over git are not supported"),
+            ("bot:hunter2@host:/srv/a", "`host:/srv/a` is not the place of a repository"),
+            ("ext::sh -c true", "`ext::sh -c true`: remotes over ext are not supported"),
             ("", "`` is not the place of a repository"),
             ("file://bot:hunter2@other/srv", "`file://other/srv` is not the place of a repository"),
             ("file:///srv/%zz", "`file:///srv/%zz` is not the place of a repository"),

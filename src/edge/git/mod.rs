@@ -1,17 +1,28 @@
-//! Git through libgit2: reads the tip of a branch and publishes one commit by compare-and-swap.
+//! Git: reads the tip of a branch and publishes one commit by compare-and-swap.
 //!
-//! The target is a repository on this machine. libgit2's own push into such a repository does not compare under the
-//! lock: it overwrites the reference with force once it existed (`transports/local.c`, `local_push_update_remote_ref`),
-//! and refuses a repository with a work tree. So nothing is pushed. The objects are made in memory ([`Prepared`]), land
-//! as one pack, and the reference is replaced only if it still holds the commit that was read.
+//! A [`Target`] is a repository of this machine, or one on a server ([`Server`]). Objects are read and made by libgit2, new
+//! ones in memory ([`Prepared`]). Where a server does not let Git in, its API is used ([`ApiRepository`]).
+//!
+//! libgit2's own push into a repository of this machine does not compare under the lock: it overwrites the reference with
+//! force once it existed (`transports/local.c`, `local_push_update_remote_ref`), and refuses a repository with a work tree.
+//! So there nothing is pushed: the objects land as one pack, and the reference is replaced only if it still holds the commit
+//! that was read. Why libgit2 does not speak to servers either is said in `remote`.
 
+mod api;
 mod create;
 mod error;
+mod header;
 mod history;
 mod location;
+mod lock;
 mod prepare;
 mod publish;
+mod remote;
+mod sign;
+mod store;
+mod target;
 mod tip;
+mod trust;
 mod wanted;
 mod work_tree;
 mod work_tree_update;
@@ -24,11 +35,18 @@ use std::{
 use git2::{Config, ErrorCode};
 
 pub use self::{
+    api::{ApiRepository, Asked},
     error::{GitError, PublishError},
+    header::{CommitHeader, TreeId},
     history::{BlobChange, BlobId, Flip, LOOP_WINDOW, PastCommit, flips},
     location::{Location, resolve_target, target_address},
-    prepare::{NewCommit, Prepared},
+    lock::Held,
+    prepare::{NewCommit, Prepared, Ready},
     publish::Published,
+    remote::{Access, Address, RemoteError, Server},
+    sign::{SignError, Signer, signed_commit},
+    target::{Snapshot, Target},
+    trust::{Signed, TrustError, check},
     wanted::Wanted,
 };
 use crate::model::tree::CommitId;
@@ -52,8 +70,7 @@ impl Repository {
     ///
     /// [`GitError::NotARepository`], [`GitError::Owner`] and [`GitError::Format`] when it is of no use;
     /// [`GitError::Open`] otherwise.
-    pub fn open(location: &Location) -> Result<Self, GitError> {
-        let Location::Folder(folder) = location;
+    pub fn open(folder: &Path) -> Result<Self, GitError> {
         open(folder).map(|inner| Self { inner })
     }
 

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 
 use crate::{
     diff::FileChange,
-    edge::git::{GitError, PublishError, Repository, commit_id, git_failed, object_id},
+    edge::git::{
+        Asked, GitError, PublishError, Repository, Signer, TreeId, commit_id, git_failed, object_id, signed_commit,
+    },
     model::{
         repository::Author,
         tree::{CommitId, RepoPath},
@@ -35,16 +37,39 @@ pub struct NewCommit<'a> {
     pub author: &'a Author,
     /// The time of the commit. A base that claims to be younger wins, so that time never runs backwards on the branch.
     pub at: Timestamp,
+    /// Who signs the commit; `None`: nobody.
+    pub signer: Option<&'a Signer>,
 }
 
-/// A commit that exists in memory only. [`Repository::publish`] makes it real.
+/// A commit that exists in memory only. [`Repository::publish`] and [`Server::replace`] make it real.
 pub struct Prepared<'a> {
     pub(super) request: NewCommit<'a>,
     /// The id that the commit has, or will have.
     pub commit: CommitId,
+    /// What the commit holds. It does not depend on the time or the message.
+    pub tree: TreeId,
     pub(super) memory: git2::Repository,
     /// What the base does not have: folders and files with the path they are for, the commit last.
     pub(super) objects: Vec<(Oid, String)>,
+}
+
+/// What is ready to be published.
+#[derive(Debug)]
+pub enum Ready<'a> {
+    /// A commit.
+    Made(Prepared<'a>),
+    /// Changes that a server makes a commit of.
+    Asked(Asked<'a>),
+}
+
+impl Ready<'_> {
+    /// The id that the commit has, or will have. `None`: nobody knows before a server has made it.
+    pub fn commit(&self) -> Option<&CommitId> {
+        match self {
+            Self::Made(prepared) => Some(&prepared.commit),
+            Self::Asked(_) => None,
+        }
+    }
 }
 
 impl fmt::Debug for Prepared<'_> {
@@ -67,13 +92,26 @@ impl Repository {
         }
         self.expect_tip(request.branch, request.base)?;
         self.expect_publishable(&request)?;
+        self.make(request, None)
+    }
+
+    /// Makes the commit in memory from the objects of its base. It stands on the base, or on `parent`, which needs not be
+    /// there.
+    pub(super) fn make<'a>(
+        &self,
+        request: NewCommit<'a>,
+        parent: Option<&CommitId>,
+    ) -> Result<Prepared<'a>, PublishError> {
+        if request.files.is_empty() {
+            return Err(PublishError::NothingToCommit);
+        }
         let failed = git_failed(|| "the base commit".to_owned());
-        let parent = match request.base {
+        let base = match request.base {
             Some(base) => Some(self.inner.find_commit(object_id(base)).map_err(failed)?),
             None => None,
         };
         let mut making = Making { target: &self.inner, memory: memory_repository()?, objects: Vec::new() };
-        let old_root = parent.as_ref().map(Commit::tree_id);
+        let old_root = base.as_ref().map(Commit::tree_id);
         let mut files: Vec<_> = request.files.iter().collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let root = match making.folder(old_root, "", &files)? {
@@ -83,8 +121,14 @@ impl Repository {
         if Some(root) == old_root {
             return Err(PublishError::NothingToCommit);
         }
-        let commit = making.commit(&request, root, parent.as_ref())?;
-        Ok(Prepared { request, commit: commit_id(commit), memory: making.memory, objects: making.objects })
+        let commit = making.commit(&request, root, base.as_ref(), parent.map(object_id))?;
+        Ok(Prepared {
+            request,
+            commit: commit_id(commit),
+            tree: TreeId(root),
+            memory: making.memory,
+            objects: making.objects,
+        })
     }
 
     /// Fails unless the branch is where the changes were computed from.
@@ -101,7 +145,7 @@ impl Repository {
 }
 
 /// A repository whose objects live in memory only.
-fn memory_repository() -> Result<git2::Repository, GitError> {
+pub(super) fn memory_repository() -> Result<git2::Repository, GitError> {
     let failed = git_failed(|| "the memory for new objects".to_owned());
     let database = Odb::new().map_err(&failed)?;
     database.add_new_mempack_backend(1).map_err(&failed)?;
@@ -211,18 +255,31 @@ impl Making<'_> {
         }
     }
 
-    fn commit(&mut self, request: &NewCommit<'_>, root: Oid, parent: Option<&Commit<'_>>) -> Result<Oid, PublishError> {
+    fn commit(
+        &mut self,
+        request: &NewCommit<'_>,
+        root: Oid,
+        base: Option<&Commit<'_>>,
+        parent: Option<Oid>,
+    ) -> Result<Oid, PublishError> {
         let message = checked_message(request.message)?;
         let now = request.at.as_second();
-        let seconds = parent.map_or(now, |parent| now.max(parent.time().seconds()));
+        let seconds = base.map_or(now, |base| now.max(base.time().seconds()));
         let who = signature(request.author, seconds)?;
-        if let Some(parent) = parent {
-            self.copy(parent.id())?;
+        if let Some(base) = base {
+            self.copy(base.id())?;
         }
         let failed = git_failed(|| "the new commit".to_owned());
-        let id = commit_in(&self.memory, &who, &message, root, parent.map(Commit::id)).map_err(failed)?;
-        self.objects.push((id, String::new()));
-        Ok(id)
+        let on_base = commit_bytes(&self.memory, &who, &message, root, base.map(Commit::id)).map_err(failed)?;
+        let unsigned = match (base, parent) {
+            (Some(base), Some(parent)) => with_parent(&on_base, base.id(), parent),
+            (None, _) | (_, None) => on_base,
+        };
+        let bytes = match request.signer {
+            Some(signer) => signed_commit(&unsigned, &signer.sign(&unsigned)?),
+            None => unsigned,
+        };
+        Ok(self.write(ObjectType::Commit, &bytes, "")?)
     }
 
     /// Makes a new object.
@@ -243,19 +300,24 @@ impl Making<'_> {
     }
 }
 
-/// Makes a commit of a tree and a parent that the repository holds.
-fn commit_in(
+/// The bytes of a commit with another parent. libgit2 makes none on a commit that it does not have.
+fn with_parent(commit: &[u8], old: Oid, new: Oid) -> Vec<u8> {
+    let text = std::str::from_utf8(commit).expect("author and message are text");
+    text.replacen(&format!("\nparent {old}\n"), &format!("\nparent {new}\n"), 1).into_bytes()
+}
+
+/// The bytes of a commit of a tree and a parent that the repository holds.
+pub(super) fn commit_bytes(
     repository: &git2::Repository,
     who: &Signature<'_>,
     message: &str,
     root: Oid,
     parent: Option<Oid>,
-) -> Result<Oid, git2::Error> {
+) -> Result<Vec<u8>, git2::Error> {
     let root = repository.find_tree(root)?;
     let parent = parent.map(|parent| repository.find_commit(parent)).transpose()?;
     let parents: Vec<_> = parent.iter().collect();
-    let bytes = repository.commit_create_buffer(who, who, message, &root, &parents)?;
-    repository.odb()?.write(ObjectType::Commit, &bytes)
+    Ok(repository.commit_create_buffer(who, who, message, &root, &parents)?.to_vec())
 }
 
 /// The id that Git gives to a file of these bytes.
@@ -269,7 +331,7 @@ fn first_part<'a>(change: &'a FileChange, path: &str) -> &'a str {
     rest.split('/').next().unwrap_or(rest)
 }
 
-fn checked_message(message: &str) -> Result<String, PublishError> {
+pub(super) fn checked_message(message: &str) -> Result<String, PublishError> {
     let wrong = |problem| Err(PublishError::Commit { part: "message", problem });
     if message.trim().is_empty() {
         return wrong("it is empty");
@@ -281,7 +343,7 @@ fn checked_message(message: &str) -> Result<String, PublishError> {
     Ok(format!("{message}{end}"))
 }
 
-fn signature(author: &Author, seconds: i64) -> Result<Signature<'static>, PublishError> {
+pub(super) fn signature(author: &Author, seconds: i64) -> Result<Signature<'static>, PublishError> {
     let wrong = |problem| PublishError::Commit { part: "author", problem };
     // libgit2 only looks for angle brackets; a line break would end the header and begin another one.
     if author.name.chars().chain(author.email.chars()).any(char::is_control) {

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::{
     edge::git::{
-        GitError, Location, NewCommit, Prepared, PublishError, Repository, git_failed, object_id, tip::reference_name,
+        GitError, NewCommit, Prepared, PublishError, Repository, git_failed, object_id, tip::reference_name,
         work_tree_update::WorkTreeUpdate,
     },
     model::{
@@ -41,7 +41,7 @@ const HOOKS: [&str; 7] = [
 /// How long to wait for a lock that another process holds for a moment, in milliseconds, before each new try.
 const WAITS: [u64; 8] = [5, 10, 20, 40, 80, 160, 320, 640];
 
-/// A commit that the branch holds, as a fresh look at the repository has shown.
+/// A commit that the branch holds, as a fresh look at the repository has shown, or the server that made it has said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
     /// The commit.
@@ -49,6 +49,9 @@ pub struct Published {
     /// Files of the work tree that were not brought up to date, because somebody wrote to them meanwhile or because
     /// writing failed. `git status` shows them. Empty without a work tree that has the branch checked out.
     pub stale: Vec<RepoPath>,
+    /// Whether it stands on the commit that its changes were computed from. `false`: through the API of a server, on a commit
+    /// of somebody else that came in between and touches none of its files.
+    pub is_on_base: bool,
 }
 
 impl Repository {
@@ -77,7 +80,7 @@ impl Repository {
             warn!(files = stale.len(), "the work tree was not brought up to date everywhere; `git status` shows it");
         }
         info!(commit = %prepared.commit, branch = request.branch, "published");
-        Ok(Published { commit: prepared.commit.clone(), stale })
+        Ok(Published { commit: prepared.commit.clone(), stale, is_on_base: true })
     }
 
     /// Fails when the target is one that must not be written to in this way.
@@ -157,16 +160,7 @@ impl Repository {
     /// Writes the new objects as one pack, and waits until the disk has it. Nothing refers to them yet.
     fn write_objects(&self, prepared: &Prepared<'_>) -> Result<(), PublishError> {
         let folder = self.inner.commondir().join("objects").join("pack");
-        let mut pack = Buf::new();
-        let build = |pack: &mut Buf| {
-            let mut builder = prepared.memory.packbuilder()?;
-            builder.set_threads(1);
-            for (id, path) in &prepared.objects {
-                builder.insert_object(*id, Some(path))?;
-            }
-            builder.write_buf(pack)
-        };
-        build(&mut pack).map_err(|source| write_failed("the new objects", source))?;
+        let pack = prepared.pack()?;
         let failed = |source| write_failed("the new objects", source);
         // The header and 28 bytes for each object, and twice 20 for the sums: the size of a pack's index.
         let index_size = 1032 + 28 * prepared.objects.len() + 40;
@@ -184,7 +178,7 @@ impl Repository {
     fn replace_tip(&self, prepared: &Prepared<'_>) -> Result<(), PublishError> {
         let NewCommit { branch, base, author, .. } = prepared.request;
         let reference = reference_name(branch)?;
-        let here = Location::Folder(self.root().to_owned());
+        let here = self.root().to_owned();
         let target = Self::open(&here)?;
         let _settings = target.set_for_writing(author);
         let old = base.map_or(Oid::ZERO_SHA1, object_id);
@@ -236,6 +230,23 @@ impl Repository {
     }
 }
 
+impl Prepared<'_> {
+    /// The new objects as one pack.
+    pub(super) fn pack(&self) -> Result<Buf, PublishError> {
+        let mut pack = Buf::new();
+        let build = |pack: &mut Buf| {
+            let mut builder = self.memory.packbuilder()?;
+            builder.set_threads(1);
+            for (id, path) in &self.objects {
+                builder.insert_object(*id, Some(path))?;
+            }
+            builder.write_buf(pack)
+        };
+        build(&mut pack).map_err(|source| write_failed("the new objects", source))?;
+        Ok(pack)
+    }
+}
+
 /// What a fresh look at the branch shows after the attempt to replace its commit.
 #[derive(Debug)]
 enum Seen {
@@ -261,7 +272,7 @@ fn verdict(
         (_, Seen::Landed) => Ok(()),
         (Err(error), Seen::Nothing(source)) if REFUSED.contains(&error.code()) => Err(source.into()),
         (_, Seen::Nothing(source)) => {
-            Err(PublishError::UnknownOutcome { branch, commit: prepared.commit.clone(), source })
+            Err(PublishError::UnknownOutcome { branch, commit: Some(prepared.commit.clone()), source })
         }
         (Err(error), Seen::At(found)) if found.as_ref() == base => Err(match error.code() {
             ErrorCode::Locked => PublishError::Locked { path: lock },
@@ -271,6 +282,10 @@ fn verdict(
         (_, Seen::At(found)) => Err(PublishError::Moved { branch, expected: base.cloned(), found }),
     }
 }
+
+/// What is handed to libgit2 at once of a pack. It writes through mapped memory, where a full disk is not an error but a
+/// signal that ends the process; but it makes sure of the last page of a piece before it writes the piece.
+pub(super) const PAGE: usize = 4096;
 
 /// Fails when there is no room for so many bytes. libgit2 writes packs through mapped memory, where a full disk is not
 /// an error but a signal that ends the process.
@@ -283,8 +298,7 @@ fn expect_space(folder: &Path, bytes: usize) -> io::Result<()> {
 /// Stores a pack with its index, and gives its name.
 fn index(folder: &Path, pack: &[u8]) -> io::Result<String> {
     let mut indexer = Indexer::new(None, folder, 0o444, false).map_err(io::Error::other)?;
-    // By pages, for the reason above: libgit2 makes sure of the last page of a piece before it writes the piece.
-    for page in pack.chunks(4096) {
+    for page in pack.chunks(PAGE) {
         indexer.write_all(page)?;
     }
     indexer.commit().map_err(io::Error::other)
@@ -308,7 +322,7 @@ mod tests {
     fn what_is_seen_in_the_end_decides_and_doubt_is_called_doubt() {
         let folder = tempfile::tempdir().unwrap();
         git2::Repository::init_opts(folder.path(), RepositoryInitOptions::new().bare(true)).unwrap();
-        let repository = Repository::open(&Location::Folder(folder.path().to_owned())).unwrap();
+        let repository = Repository::open(folder.path()).unwrap();
         let author = Author { name: "a".to_owned(), email: "b".to_owned() };
         let files = [FileChange::plain(
             RepoPath::parse("f").unwrap(),
@@ -317,7 +331,8 @@ mod tests {
             Some(Arc::from(&b"1"[..])),
         )];
         let at = Timestamp::UNIX_EPOCH;
-        let request = NewCommit { branch: "main", base: None, files: &files, message: "m", author: &author, at };
+        let request =
+            NewCommit { branch: "main", base: None, files: &files, message: "m", author: &author, at, signer: None };
         let prepared = repository.prepare(request).unwrap();
         let failed = |code| Err(git2::Error::new(code, ErrorClass::Reference, "prose"));
         let other = || Seen::At(CommitId::parse(&"1".repeat(40)));

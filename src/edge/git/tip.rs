@@ -11,10 +11,56 @@ use crate::{
 };
 
 /// How many branches an error names at most.
-const NAMED_BRANCHES: usize = 20;
+pub(super) const NAMED_BRANCHES: usize = 20;
 
 /// The mode of a tree's entry, as Git stores it.
 const MODE_SYMLINK: i32 = 0o120_000;
+
+/// The wanted entries of a commit.
+pub(super) struct Listing<'a> {
+    /// Those that are no ordinary files.
+    pub(super) tree: Tree,
+    /// The files, and what they hold.
+    pub(super) files: Vec<(String, Oid)>,
+    pub(super) guard: Guard<'a>,
+    wanted: &'a Wanted,
+}
+
+/// What stands in a folder under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Folder,
+    File,
+    Symlink,
+    Submodule,
+}
+
+impl<'a> Listing<'a> {
+    pub(super) fn new(commit: &CommitId, wanted: &'a Wanted) -> Self {
+        let tree = Tree { base: Some(commit.clone()), ..Tree::default() };
+        Self { tree, files: Vec::new(), guard: Guard::new(wanted), wanted }
+    }
+
+    /// Takes one entry of a folder, whose path is empty or ends in `/`. Gives such a path of a folder that is to be
+    /// looked into.
+    pub(super) fn take(
+        &mut self,
+        folder: &str,
+        name: &[u8],
+        (kind, id): (Kind, Oid),
+        siblings: &mut Siblings,
+    ) -> Result<Option<String>, GitError> {
+        let Some(path) = self.guard.path(folder, name, siblings)? else { return Ok(None) };
+        match kind {
+            Kind::Folder => return Ok(self.wanted.enters(&path).then(|| path + "/")),
+            _ if !self.wanted.takes(&path) => (),
+            Kind::Submodule => insert(&mut self.tree, &path, Entry::Submodule),
+            Kind::Symlink => insert(&mut self.tree, &path, Entry::Symlink),
+            Kind::File => self.files.push((path, id)),
+        }
+        Ok(None)
+    }
+}
 
 impl Repository {
     /// Reads the wanted entries of a branch's last commit.
@@ -40,41 +86,44 @@ impl Repository {
     ///
     /// As [`Repository::read_tip`].
     pub fn read_commit(&self, commit: &CommitId, wanted: &Wanted) -> Result<Tree, GitError> {
-        let failed = git_failed(|| format!("the commit {commit}"));
-        let root = self.inner.find_commit(super::object_id(commit)).map_err(&failed)?.tree_id();
-        let mut tree = Tree { base: Some(commit.clone()), ..Tree::default() };
-        let mut guard = Guard::new(wanted);
-        let mut open = vec![(String::new(), root)];
-        while let Some((folder, id)) = open.pop() {
-            self.read_folder(&folder, id, wanted, &mut guard, &mut open, &mut tree)?;
+        let Listing { mut tree, files, mut guard, .. } = self.list(commit, wanted)?;
+        for (path, id) in files {
+            let bytes = self.read_file(&path, id, &mut guard)?;
+            insert(&mut tree, &path, Entry::File(bytes.into()));
         }
         Ok(tree)
     }
 
-    fn read_folder(
+    /// Looks at the wanted entries of a commit without reading the files.
+    pub(super) fn list<'a>(&self, commit: &CommitId, wanted: &'a Wanted) -> Result<Listing<'a>, GitError> {
+        let failed = git_failed(|| format!("the commit {commit}"));
+        let root = self.inner.find_commit(super::object_id(commit)).map_err(&failed)?.tree_id();
+        let mut listing = Listing::new(commit, wanted);
+        let mut open = vec![(String::new(), root)];
+        while let Some((folder, id)) = open.pop() {
+            self.list_folder(&folder, id, &mut open, &mut listing)?;
+        }
+        Ok(listing)
+    }
+
+    fn list_folder(
         &self,
         folder: &str,
         id: Oid,
-        wanted: &Wanted,
-        guard: &mut Guard<'_>,
         open: &mut Vec<(String, Oid)>,
-        tree: &mut Tree,
+        listing: &mut Listing<'_>,
     ) -> Result<(), GitError> {
         let found = self.inner.find_tree(id).map_err(git_failed(|| format!("the folder `{folder}`")))?;
         let mut siblings = Siblings::new();
         for entry in &found {
-            let Some(path) = guard.path(folder, entry.name_bytes(), &mut siblings)? else { continue };
-            match entry.kind() {
-                Some(ObjectType::Tree) if wanted.enters(&path) => open.push((path + "/", entry.id())),
-                Some(ObjectType::Tree) => (),
-                _ if !wanted.takes(&path) => (),
-                Some(ObjectType::Commit) => insert(tree, &path, Entry::Submodule),
-                _ if entry.filemode_raw() == MODE_SYMLINK => insert(tree, &path, Entry::Symlink),
-                _ => {
-                    let bytes = self.read_file(&path, entry.id(), guard)?;
-                    insert(tree, &path, Entry::File(bytes.into()));
-                }
-            }
+            let kind = match entry.kind() {
+                Some(ObjectType::Tree) => Kind::Folder,
+                Some(ObjectType::Commit) => Kind::Submodule,
+                _ if entry.filemode_raw() == MODE_SYMLINK => Kind::Symlink,
+                _ => Kind::File,
+            };
+            let inside = listing.take(folder, entry.name_bytes(), (kind, entry.id()), &mut siblings)?;
+            open.extend(inside.map(|path| (path, entry.id())));
         }
         Ok(())
     }
@@ -136,7 +185,7 @@ pub(super) fn reference_name(branch: &str) -> Result<String, GitError> {
     }
 }
 
-fn insert(tree: &mut Tree, path: &str, entry: Entry) {
+pub(super) fn insert(tree: &mut Tree, path: &str, entry: Entry) {
     let path = RepoPath::parse(path).expect("the guard lets lawful paths pass");
     tree.entries.insert(path, entry);
 }
