@@ -12,7 +12,7 @@ use crate::{
     },
     edge::kube::{
         ObjectName,
-        api::{api, path, rule},
+        api::{Api, api, path, rule},
         failure::{Cause, Failure, shorten},
         list::list,
         session::Session,
@@ -63,6 +63,21 @@ impl Cluster {
     /// The same cluster, until another deadline.
     pub(super) fn until(&self, deadline: Instant) -> Self {
         Self { session: self.session.until(deadline), groups: self.groups.clone() }
+    }
+
+    /// The version in which an API is read; `None` when the server does not have the group.
+    pub(super) fn version(&self, api: &Api) -> Result<Option<&'static str>, Failure> {
+        let groups = self.groups.as_ref().map_err(|failure| failure.clone().about(&api.resource))?;
+        let Some(served) = groups.get(api.group) else { return Ok(None) };
+        Ok(api.versions.iter().copied().find(|version| served.contains(*version)))
+    }
+
+    /// Asks for something of an API as it is.
+    pub(super) async fn get(&self, path: &str, api: &Api) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        let got = self.session.get(path, &mut body).await;
+        got.map_err(|failure| explained(failure.about(&api.resource), api.group, api.resource, None))?;
+        Ok(body)
     }
 
     /// Reads the sources that every cluster has, but for the Services.

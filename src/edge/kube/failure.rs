@@ -209,7 +209,7 @@ fn words(body: &[u8]) -> (String, bool) {
 }
 
 /// One line of a foreign text, safe to print.
-pub(super) fn shorten(text: &str) -> String {
+pub(in crate::edge) fn shorten(text: &str) -> String {
     const MOST: usize = 300;
     let mut line = String::new();
     for word in text.split_whitespace() {

@@ -36,7 +36,8 @@ use crate::{
 
 mod api;
 mod cluster;
-mod failure;
+pub(in crate::edge) mod failure;
+pub mod flux;
 pub mod kubeconfig;
 mod list;
 mod secret;
