@@ -20,6 +20,7 @@ use crate::{
         name::Name,
         observed::{Observed, Unknown},
         pins::{PinName, Pins},
+        stamp::Stamp,
         state::{LayerState, State},
         tree::{Entry, RepoPath, Tree, resolve},
     },
@@ -91,6 +92,9 @@ pub struct ClusterPlan {
     pub findings: Vec<Finding>,
     /// Set when hosts would go that nobody may remove without being asked.
     pub refusal: Option<Refusal>,
+    /// The stamp that the committed list of layers has. It stays until a pull request brings another one, so that it is
+    /// never a difference by itself.
+    pub stamp: Option<Stamp>,
 }
 
 /// The decision about one layer.
@@ -166,7 +170,15 @@ pub fn plan(inputs: &Inputs<'_>) -> ClusterPlan {
     }
     findings.sort();
     findings.dedup();
-    ClusterPlan { name: inputs.config.name.clone(), folder: inputs.folder.clone(), layers, state, findings, refusal }
+    let (name, folder) = (inputs.config.name.clone(), inputs.folder.clone());
+    let stamp = committed_stamp(inputs);
+    ClusterPlan { name, folder, layers, state, findings, refusal, stamp }
+}
+
+fn committed_stamp(inputs: &Inputs<'_>) -> Option<Stamp> {
+    let list = inputs.folder.join("manifests").join("kustomization.yaml");
+    let text = std::str::from_utf8(inputs.tree.file(list.as_str())?).ok()?;
+    text.starts_with(MARK).then(|| Stamp::read(text)).flatten()
 }
 
 /// Images of one version under the platform's chart of another one.

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use crate::{
     config::state_text,
     manifest::{ClusterManifests, ManifestFile, Manifests, Meaning, Rendered, validate::Rules},
+    model::stamp::Stamp,
     plan::{ClusterPlan, Decision, LayerPlan},
     render::{
         engine::{Engine, TemplateError},
@@ -100,9 +101,23 @@ fn render_cluster(plan: &ClusterPlan, templates: &Templates) -> Result<(ClusterM
     let path = top.join("kustomization.yaml");
     cluster.decided_files.insert(path.clone());
     let text = templates.0.render(list.path(), &list)?;
-    cluster.files.insert(path, ManifestFile { layer: None, text, meanings: vec![list.meaning()] });
+    let file = ManifestFile { layer: None, text, meanings: vec![list.meaning()] };
+    let file = plan.stamp.as_ref().map_or_else(|| file.clone(), |stamp| stamped(&file, stamp));
+    cluster.files.insert(path, file);
     add_state(plan, &mut cluster);
     Ok((cluster, rules))
+}
+
+/// A cluster's list of layers with a stamp in the place of the one that it has, if any.
+///
+/// The stamp is no matter of the template, so that a template of the cluster's own needs not know of it.
+pub fn stamped(list: &ManifestFile, stamp: &Stamp) -> ManifestFile {
+    let mut file = ManifestFile { text: stamp.put_into(&list.text), ..list.clone() };
+    for meaning in &mut file.meanings {
+        meaning.values.retain(|(pointer, _)| pointer != "/patches");
+        meaning.values.push(("/patches".to_owned(), stamp.patches()));
+    }
+    file
 }
 
 fn layer_files(layer: &LayerPlan, templates: &Templates) -> Result<LayerFiles, TemplateError> {

@@ -5,22 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::{
-    manifest::MARK,
+    manifest::{MARK, ManifestFile, Meaning},
     model::{
         cluster::{Engine as RecordEngine, FluxSource, Records as RecordForm, SecretKey},
         digest::Digest,
         hostname::Hostname,
         layer::{Layer, TenantId},
         name::Name,
+        stamp::Stamp,
         state::State,
-        tree::RepoPath,
+        tree::{CommitId, RepoPath},
     },
     plan::{
-        ClusterPlan, Decision, LayerPlan, Reason,
+        ClusterPlan, Decision, HoldCause, LayerPlan, Reason,
         release::{Carrier, Chart, Form, Records, Release, RemoteChart, RemoteHelmRelease, TwoStep},
     },
     render::{
-        Templates, render,
+        Templates, render, stamped,
         templates::{
             self, Component, ComponentEmptied, EMBEDDED, HelmRelease, List, Namespace, OciRepository, Overlay,
             OverlayEmptied, Package, PackageSource, RecordsKustomization, RecordsMap, RecordsMapEmptied, RemoteOci,
@@ -231,6 +232,44 @@ fn files_of(layer: &Layer, decision: Decision) -> String {
     below(layer, manifests.clusters()[0].files.keys())
 }
 
+#[test]
+fn a_committed_stamp_is_rendered_again_and_passes_every_check() {
+    let commit = CommitId::parse(&"1".repeat(40)).expect("40 hex digits");
+    let stamp = Stamp { change_request: 12, commit };
+    let layer = Layer::Host;
+    let reason = Reason::new("Test", "a test");
+    let held = Decision::Hold { cause: HoldCause::Settings, reason };
+    let list = |stamp: Option<Stamp>| {
+        let plan = ClusterPlan { stamp, ..plan(&layer, held.clone()) };
+        let (manifests, rules) = render(&[(&plan, &embedded())]).expect("the embedded templates");
+        let manifests = manifests.validate(&rules).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        manifests.clusters()[0].files["clusters/edge/manifests/kustomization.yaml"].clone()
+    };
+    let (plain, carried) = (list(None), list(Some(stamp.clone())));
+    assert_eq!(Stamp::read(&carried.text), Some(stamp.clone()));
+    assert_eq!(carried.text, stamp.put_into(&plain.text));
+    // Another stamp takes its place.
+    let next = Stamp { change_request: 13, ..stamp };
+    assert_eq!(stamped(&carried, &next).text, next.put_into(&plain.text));
+    let path = RepoPath::parse("clusters/edge/manifests/kustomization.yaml").expect("a path");
+    assert_eq!(stamped(&carried, &next).problems(&path), []);
+}
+
+#[test]
+fn a_list_with_patches_of_its_own_has_no_room_for_a_stamp() {
+    let commit = CommitId::parse(&"1".repeat(40)).expect("40 hex digits");
+    let text = "apiVersion: v1\nkind: List\npatches: []\n".to_owned();
+    let list = ManifestFile { layer: None, text, meanings: Vec::new() };
+    let path = RepoPath::parse("clusters/edge/manifests/kustomization.yaml").expect("a path");
+    assert_ne!(stamped(&list, &Stamp { change_request: 12, commit }).problems(&path), []);
+    // One more document would take the stamp for itself.
+    let meaning = Meaning { object: templates::object("v1", "List", None, ""), values: Vec::new() };
+    let text = "apiVersion: v1\nkind: List\n---\n".to_owned();
+    let list = ManifestFile { layer: None, text, meanings: vec![meaning] };
+    let commit = CommitId::parse(&"1".repeat(40)).expect("40 hex digits");
+    assert_ne!(stamped(&list, &Stamp { change_request: 12, commit }).problems(&path), []);
+}
+
 fn below<'a>(layer: &Layer, paths: impl Iterator<Item = &'a RepoPath>) -> String {
     let folder = format!("clusters/edge/manifests/{}", layer.folder());
     paths.filter_map(|path| path.below(&folder)).collect::<Vec<_>>().join(" ")
@@ -245,6 +284,7 @@ fn plan(layer: &Layer, decision: Decision) -> ClusterPlan {
         state: State::default(),
         findings: Vec::new(),
         refusal: None,
+        stamp: None,
     }
 }
 

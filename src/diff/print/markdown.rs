@@ -28,19 +28,18 @@ pub fn markdown(change_set: &ChangeSet, budget: usize) -> String {
     let base = change_set.base.as_ref().map(|base| format!("\n<sub>Base <code>{}</code></sub>\n", base.short()));
     let base = base.filter(|base| page.reserve(base.len()));
 
-    let sections = sections(change_set);
-    let more = |sections: usize| not_shown(sections, "section");
-    if page.reserve(more(sections.len()).len()) {
-        let left_out = sections.iter().filter(|section| !page.section(section)).count();
-        page.left += more(sections.len()).len();
-        if left_out > 0 {
-            page.push(&more(left_out));
-        }
-    }
+    page.sections(change_set);
     if let Some(base) = base {
         page.left += base.len();
         page.push(&base);
     }
+    page.out
+}
+
+/// The sections of [`markdown`] alone: what is deleted, pins that move, what is left alone, then every layer.
+pub fn markdown_sections(change_set: &ChangeSet, budget: usize) -> String {
+    let mut page = Page { out: String::new(), left: budget };
+    page.sections(change_set);
     page.out
 }
 
@@ -62,6 +61,19 @@ impl Page {
         let left = self.left.checked_sub(bytes);
         self.left = left.unwrap_or(self.left);
         left.is_some()
+    }
+
+    /// Writes the sections that fit, and how many do not.
+    fn sections(&mut self, change_set: &ChangeSet) {
+        let sections = sections(change_set);
+        let more = |sections: usize| not_shown(sections, "section");
+        if self.reserve(more(sections.len()).len()) {
+            let left_out = sections.iter().filter(|section| !self.section(section)).count();
+            self.left += more(sections.len()).len();
+            if left_out > 0 {
+                self.push(&more(left_out));
+            }
+        }
     }
 
     /// Writes the lines of a section that fit; false when none does.

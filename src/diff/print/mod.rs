@@ -10,6 +10,6 @@ mod view;
 pub use crate::diff::print::{
     human::{Style, gitea, human},
     json::json,
-    markdown::markdown,
+    markdown::{markdown, markdown_sections},
     patch::patch,
 };

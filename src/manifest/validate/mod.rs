@@ -86,6 +86,14 @@ impl Manifests<Rendered> {
     }
 }
 
+impl ManifestFile {
+    /// Checks the text of this file alone against what it was meant to say.
+    pub fn problems(&self, path: &RepoPath) -> Vec<ManifestProblem> {
+        let (_, problems) = read_file(path, self, &Target::Host);
+        problems
+    }
+}
+
 /// The API server that gets an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Target {
@@ -159,10 +167,25 @@ fn check_file<'a>(
     path: &'a RepoPath,
     file: &ManifestFile,
 ) -> (Option<Vec<Document<'a>>>, Vec<ManifestProblem>) {
+    let (documents, mut problems) = read_file(path, file, &target(cluster, path));
+    let Some(documents) = documents else { return (None, problems) };
+    for document in documents.iter().filter(|document| is_applied(cluster, document.path)) {
+        content::check(document, &mut problems);
+        pins::check(document, &mut problems);
+        snippet::check(document, &mut problems);
+    }
+    (Some(documents), problems)
+}
+
+/// Reads a file, and compares it with what it was meant to say.
+fn read_file<'a>(
+    path: &'a RepoPath,
+    file: &ManifestFile,
+    target: &Target,
+) -> (Option<Vec<Document<'a>>>, Vec<ManifestProblem>) {
     let mut problems = Vec::new();
     text::check(path, &file.text, &mut problems);
     let Some(values) = read::documents(path, &file.text, &mut problems) else { return (None, problems) };
-    let target = target(cluster, path);
     let number = 1..;
     let documents: Vec<_> = std::iter::zip(number, values)
         .map(|(number, value)| {
@@ -171,11 +194,6 @@ fn check_file<'a>(
         })
         .collect();
     meaning::check(path, &file.meanings, &documents, &mut problems);
-    for document in documents.iter().filter(|document| is_applied(cluster, document.path)) {
-        content::check(document, &mut problems);
-        pins::check(document, &mut problems);
-        snippet::check(document, &mut problems);
-    }
     (Some(documents), problems)
 }
 
