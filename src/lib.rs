@@ -15,10 +15,11 @@
 //! | render | `render::render` | `ClusterPlan`, `Templates` | `Manifests<Rendered>`, `Rules` |
 //! | validate | `Manifests::validate` | `Manifests<Rendered>` | `Manifests<Validated>` or problems |
 //! | diff | `diff::diff` | `Tree`, `Manifests<Validated>` | `ChangeSet` |
-//! | publish | `edge::git` | `ChangeSet` | a commit on the branch |
+//! | publish | `edge::git`; `ops::pull_request` with `edge::gitea` | `ChangeSet` | a commit on the branch, or a pull request |
 //!
 //! `ops::decide` is see to diff, the middle of every command, and pure when the inventories are files; `ops::reconcile` is
-//! all of it. `ops::doctor` looks at what `ops::decide` loads, and `ops::trust` writes down whose it is.
+//! all of it, and `ops::rollout` follows its commit through Flux, which `edge::receiver` tells of it. `ops::doctor` looks at
+//! what `ops::decide` loads, `ops::trust` writes down whose it is, and `ops::comment` shows it on a pull request.
 //!
 //! # Invariants
 //!
@@ -27,6 +28,8 @@
 //! - A layer that is held keeps its committed files as they are.
 //! - Only files below `clusters/<name>/manifests/` and `clusters/<name>/state.yaml` are ever written, and only such that
 //!   carry the mark of this program; but for `init`, and for the one line that `trust` writes into a `cluster.yaml`.
+//! - A branch is replaced only while it holds the commit that was read in the same run, and what became of it is what a
+//!   fresh look at it shows; what nobody can see is called unknown.
 //! - Every OCI reference that is written has a digest, or its layer is held.
 //! - The same inputs give the same bytes.
 

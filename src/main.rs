@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Some(paths) => std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty()).collect(),
         None => std::env::home_dir().map(|home| home.join(".kube/config")).into_iter().collect(),
     };
-    let world = bobbypin::cli::World { here, now: jiff::Timestamp::now(), kubeconfigs };
+    let variables = bobbypin::cli::Variables::of(std::env::vars_os());
+    let world = bobbypin::cli::World { here, now: jiff::Timestamp::now(), kubeconfigs, variables };
     bobbypin::cli::run(std::env::args_os(), world)
 }

@@ -17,7 +17,7 @@ use crate::{
     },
     edge::{
         files,
-        git::{NewCommit, PublishError, Repository, Wanted},
+        git::{NewCommit, PublishError, Repository, Target, Wanted},
         signals::Interruptions,
     },
     model::{
@@ -30,7 +30,8 @@ use crate::{
     ops::{
         decide::{Decided, Inventories, Request, decide},
         load::InventoryFile,
-        reconcile::{End, Mode, Outcome, ReconcileError, reconcile},
+        reconcile::{End, Local, Mode, Order, Outcome, ReconcileError, reconcile},
+        selection::Selection,
     },
 };
 
@@ -63,7 +64,7 @@ pub(super) fn run(run: &Run<'_>, args: &DemoArgs) -> Result<Exit, Failure> {
     };
     let bare = folder.join("platform.git");
     files::create_folder(&bare)?;
-    let repository = Repository::create_bare(&bare, BRANCH)?;
+    let repository = Target::Folder(Repository::create_bare(&bare, BRANCH)?);
     let mut story =
         Story { run, folder, repository, inventory: inventory(run.now)?, interruptions: run.interruptions()?, step: 0 };
     story.tell()?;
@@ -86,7 +87,7 @@ fn inventory(now: Timestamp) -> Result<Inventory, Failure> {
 struct Story<'a> {
     run: &'a Run<'a>,
     folder: PathBuf,
-    repository: Repository,
+    repository: Target,
     inventory: Inventory,
     interruptions: Interruptions,
     step: usize,
@@ -168,9 +169,11 @@ impl Story<'_> {
             message: "edge: the settings of the cluster\n",
             author: &author,
             at: self.run.now,
+            signer: None,
         };
         let failed = |source: PublishError| ReconcileError::Publish { branch: BRANCH.to_owned(), source };
-        let prepared = self.repository.prepare(commit).map_err(failed)?;
+        let snapshot = self.repository.read(BRANCH, &Wanted::default())?;
+        let prepared = snapshot.prepare(commit).map_err(failed)?;
         let published = self.repository.publish(&prepared).map_err(failed)?;
         let names: Vec<_> = SETTINGS.iter().map(|(path, _)| *path).collect();
         self.say(&format!("{} {}", published.commit.short(), names.join("\n        ")));
@@ -178,23 +181,26 @@ impl Story<'_> {
     }
 
     fn decide(&self, file: &InventoryFile) -> Result<Decided, Failure> {
-        let tree = self.repository.read_tip(BRANCH, &Wanted::default())?;
+        let tree = self.repository.read(BRANCH, &Wanted::default())?.tree;
         Ok(decide(&tree, &self.request(file))?)
     }
 
     fn reconcile(&self, file: &InventoryFile, show: bool) -> Result<Outcome, Failure> {
-        let outcome = reconcile(
-            &self.repository,
-            BRANCH,
-            &self.request(file),
-            &Mode::Commit,
-            &self.interruptions,
-            &mut |decided, _| {
-                if show {
-                    self.say(&print::human(&decided.changes, self.style()));
-                }
-            },
-        )?;
+        let request = self.request(file);
+        let order = Order {
+            target: &self.repository,
+            branch: BRANCH,
+            request: &request,
+            mode: &Mode::Commit,
+            local: &Local::default(),
+            interruptions: &self.interruptions,
+        };
+        let outcome = reconcile(&order, None, &mut |decided, _| {
+            if show {
+                self.say(&print::human(&decided.changes, self.style()));
+            }
+        })?;
+        self.interruptions.give_way();
         let mut text = String::new();
         for layer in outcome.decided.plans.iter().flat_map(|plan| &plan.layers) {
             if let crate::plan::Decision::Hold { reason, .. } = &layer.decision {
@@ -206,6 +212,7 @@ impl Story<'_> {
             End::UpToDate => "✔ nothing to do".to_owned(),
             End::WouldCommit(_) => "► dry run".to_owned(),
             End::Committed(published) => format!("✔ committed {}", published.commit.short()),
+            End::PullRequest(end) => end.to_string(),
         };
         self.say(&text);
         Ok(outcome)
@@ -213,7 +220,7 @@ impl Story<'_> {
 
     fn request(&self, file: &InventoryFile) -> Request {
         let inventories = Inventories::Files(vec![file.clone()]);
-        Request { clusters: Vec::new(), inventories, accept_removals: None, now: self.run.now }
+        Request { clusters: Selection::default(), inventories, accept_removals: None, now: self.run.now }
     }
 
     /// Writes the inventory as it is now, as a file that the reader can use too.

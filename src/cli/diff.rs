@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::{
-    cli::{Run, error::Failure, exit::Exit, plan, sources::Seen},
+    cli::{Run, environment::PullRequest, error::Failure, exit::Exit, plan, sources::Seen},
     diff::print::{self, Style},
     edge::{files, git::Wanted},
-    ops::decide::decide,
+    ops::{comment::comment, decide::decide},
 };
 
 /// The most bytes of a summary in Markdown: what Gitea takes as the text of a pull request.
@@ -27,6 +27,11 @@ pub(super) struct DiffArgs {
     /// Also write the plan, for `reconcile --plan`
     #[arg(long, value_name = "FILE")]
     plan_out: Option<PathBuf>,
+    /// Also put the difference on the pull request that the workflow runs for, as one comment that is kept up to date
+    ///
+    /// For the steps of a workflow of Gitea or Forgejo, with a token in BOBBYPIN_GITEA_TOKEN.
+    #[arg(long)]
+    comment: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -60,6 +65,8 @@ impl DiffArgs {
 }
 
 pub(super) fn run(run: &Run<'_>, args: &DiffArgs) -> Result<Exit, Failure> {
+    // What is missing for it is told before clusters are read.
+    let pull_request = if args.comment { Some(run.pull_request()?) } else { None };
     let request = args.seen.request(run)?;
     let checkout = run.checkout()?;
     let tree = match args.against {
@@ -72,7 +79,7 @@ pub(super) fn run(run: &Run<'_>, args: &DiffArgs) -> Result<Exit, Failure> {
             checkout.inputs_over(head)
         }
         Against::Remote => {
-            let tip = checkout.target()?.read_tip(&checkout.settings.branch, &Wanted::default())?;
+            let tip = checkout.target(run)?.read(&checkout.settings.branch, &Wanted::default())?.tree;
             checkout.inputs_over(tip)
         }
     };
@@ -89,5 +96,14 @@ pub(super) fn run(run: &Run<'_>, args: &DiffArgs) -> Result<Exit, Failure> {
         Output::Markdown => print::markdown(changes, MARKDOWN_BUDGET),
         Output::Gitea => print::gitea(changes),
     });
-    Ok(plan::exit(&decided, if changes.is_empty() { Exit::Done } else { Exit::Differences }))
+    let exit = plan::exit(&decided, if changes.is_empty() { Exit::Done } else { Exit::Differences });
+    if let Some(PullRequest { address, number, access }) = pull_request
+        && let Err(error) = comment(&access, &address, number, &run.global.clusters, &decided)
+    {
+        // The result is printed already, and stays the only one.
+        let failure = Failure::from(error);
+        run.printer.error(&failure.human());
+        return Ok(exit.max(failure.exit()));
+    }
+    Ok(exit)
 }

@@ -15,7 +15,10 @@ use crate::{
         git::{GitError, PublishError},
     },
     manifest::validate::ManifestProblem,
-    ops::{decide::DecideError, init::InitError, load::LoadError, reconcile::ReconcileError, trust::TrustError},
+    ops::{
+        comment::CommentError, decide::DecideError, init::InitError, load::LoadError, pull_request::PullRequestError,
+        reconcile::ReconcileError, trust::TrustError,
+    },
 };
 
 /// Why a command failed.
@@ -35,6 +38,8 @@ pub(super) enum Failure {
     Init(#[from] InitError),
     #[error(transparent)]
     Trust(#[from] TrustError),
+    #[error(transparent)]
+    Comment(#[from] CommentError),
     #[error("the demo went wrong: {0}")]
     Demo(String),
 }
@@ -50,8 +55,10 @@ impl Failure {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::File(_) => Exit::Configuration,
+            Self::Init(InitError::Webhook(_)) => Exit::Git,
             Self::Init(_) => Exit::Configuration,
-            Self::Git(_) => Exit::Git,
+            Self::Comment(CommentError::NoCredentials) => Exit::Configuration,
+            Self::Git(_) | Self::Comment(_) => Exit::Git,
             Self::Demo(_) => Exit::Manifest,
             Self::Trust(error) => match error {
                 TrustError::Load(_)
@@ -65,9 +72,14 @@ impl Failure {
             Self::Reconcile(error) => match error {
                 ReconcileError::Read { .. } | ReconcileError::MovedTooOften { .. } => Exit::Git,
                 ReconcileError::Decide(error) => of_decide(error),
-                ReconcileError::Publish { source: PublishError::UnknownOutcome { .. }, .. } => Exit::OutcomeUnknown,
+                ReconcileError::Publish {
+                    source: PublishError::UnknownOutcome { .. } | PublishError::Unconfirmed { .. },
+                    ..
+                } => Exit::OutcomeUnknown,
                 ReconcileError::Publish { .. } => Exit::Git,
-                ReconcileError::Loop { .. } => Exit::Guard,
+                ReconcileError::PullRequest(error) => of_pull_request(error),
+                ReconcileError::Loop { .. } | ReconcileError::UntrustedBase { .. } => Exit::Guard,
+                ReconcileError::Sign(_) => Exit::Configuration,
                 ReconcileError::NotApproved { .. } => Exit::PlanMoved,
             },
         }
@@ -132,6 +144,9 @@ impl Failure {
         match self {
             Self::Git(error) | Self::Reconcile(ReconcileError::Read { source: error, .. }) => error.hint(),
             Self::Reconcile(ReconcileError::Publish { source, .. }) => source.hint(),
+            Self::Reconcile(ReconcileError::PullRequest(error)) => error.hint(),
+            Self::Reconcile(ReconcileError::UntrustedBase { source, .. }) => source.hint(),
+            Self::Reconcile(ReconcileError::Sign(error)) => error.hint(),
             Self::Reconcile(ReconcileError::Loop { .. }) => Some(
                 "find out who writes the other content; to settle it by hand: bobbypin render --write, then commit"
                     .to_owned(),
@@ -143,6 +158,7 @@ impl Failure {
                 Some("run again when the branch is quiet".to_owned())
             }
             Self::Init(error) => error.hint(),
+            Self::Comment(error) => error.hint(),
             Self::Trust(TrustError::NotOneCluster { .. }) => Some("--cluster NAME".to_owned()),
             Self::Trust(TrustError::NoWay(_)) => {
                 Some("set spec.access in cluster.yaml, or give --context or --kubeconfig".to_owned())
@@ -172,6 +188,15 @@ impl Failure {
     }
 }
 
+fn of_pull_request(error: &PullRequestError) -> Exit {
+    match error {
+        PullRequestError::LeftAlone { .. } => Exit::Guard,
+        PullRequestError::Push { source: PublishError::UnknownOutcome { .. }, .. } => Exit::OutcomeUnknown,
+        error if error.is_configuration() => Exit::Configuration,
+        _ => Exit::Git,
+    }
+}
+
 fn of_decide(error: &DecideError) -> Exit {
     match error {
         DecideError::Load(LoadError::Threads(_)) => Exit::NotObserved,
@@ -182,7 +207,7 @@ fn of_decide(error: &DecideError) -> Exit {
 }
 
 /// The chain below an error, each cause once.
-fn causes(error: &dyn Error) -> Vec<String> {
+pub(super) fn causes(error: &dyn Error) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {

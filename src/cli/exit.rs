@@ -74,6 +74,6 @@ Exit codes:
   3  a template or manifest is wrong
   4  something could not be read: its layers were held, all others were served
   6  Git refused, could not be reached, or moved too often
-  7  a guard refused (mass removal, wrong cluster, loop, foreign files)
+  7  a guard refused (mass removal, wrong cluster, loop, foreign files, unsigned base)
   8  the base or the plan moved since it was approved
   9  it is not known whether the commit was made";

@@ -5,6 +5,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+pub use self::environment::Variables;
 use crate::{
     cli::{error::Failure, exit::Exit, printer::Printer},
     edge::signals::Interruptions,
@@ -14,6 +15,7 @@ use crate::{
 mod demo;
 mod diff;
 mod doctor;
+mod environment;
 mod error;
 mod exit;
 mod init;
@@ -22,6 +24,7 @@ mod plan;
 mod printer;
 mod reconcile;
 mod render;
+mod rollout;
 mod sources;
 mod tree;
 mod trust;
@@ -67,7 +70,7 @@ struct Global {
     /// How many threads to compute with, and how many clusters to read at a time [default: one for each processor; 64]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// How long the reading of one cluster may take [default: 60s]
+    /// How long the reading of one cluster, or one exchange with a Git server, may take [default: 60s]
     #[arg(long, global = true, value_name = "DURATION", default_value = "60s", hide_default_value = true, value_parser = sources::seconds)]
     timeout: u32,
 }
@@ -129,6 +132,8 @@ pub struct World {
     pub now: Timestamp,
     /// The user's kubeconfigs: what `KUBECONFIG` names, else the one in the home folder.
     pub kubeconfigs: Vec<PathBuf>,
+    /// The variables of the environment that are this program's own, by name.
+    pub variables: Variables,
 }
 
 /// Everything a command gets besides its own flags.
@@ -138,11 +143,12 @@ struct Run<'a> {
     now: Timestamp,
     here: PathBuf,
     kubeconfigs: Vec<PathBuf>,
+    variables: Variables,
 }
 
 /// Runs the program with these words, the first of them its own name.
 pub fn run(words: impl IntoIterator<Item = OsString>, world: World) -> ExitCode {
-    let World { here, now, kubeconfigs } = world;
+    let World { here, now, kubeconfigs, variables } = world;
     let words: Vec<_> = words.into_iter().collect();
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
@@ -160,7 +166,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>, world: World) -> ExitCode 
     };
     log(&cli.global);
     let printer = Printer::new(cli.global.no_color, cli.global.quiet);
-    let run = Run { global: &cli.global, printer: &printer, now, here, kubeconfigs };
+    let run = Run { global: &cli.global, printer: &printer, now, here, kubeconfigs, variables };
     match in_threads(cli.global.jobs, || run.command(&cli.command)) {
         Ok(exit) => match printer.lost() {
             None => exit.into(),
@@ -255,11 +261,12 @@ fn in_threads<T: Send>(jobs: Option<u16>, work: impl FnOnce() -> T + Send) -> T 
 fn log(global: &Global) {
     use tracing_subscriber::{EnvFilter, fmt};
     let level = match (global.quiet, global.verbose) {
-        // What kube says of a failed login may repeat what a program printed that gives credentials.
-        (true, _) => "error,kube_client=off",
-        (false, 0) => "warn,kube_client=off",
-        (false, 1) => "bobbypin=info,warn,kube_client=off",
-        (false, _) => "trace,kube_client=off",
+        // What kube says of a failed login may repeat what a program printed that gives credentials. A certificate that is
+        // not trusted is told once, with what to do.
+        (true, _) => "error,kube_client=off,rustls_platform_verifier=off",
+        (false, 0) => "warn,kube_client=off,rustls_platform_verifier=off",
+        (false, 1) => "bobbypin=info,warn,kube_client=off,rustls_platform_verifier=off",
+        (false, _) => "trace,kube_client=off,rustls_platform_verifier=off",
     };
     let log = fmt().with_writer(std::io::stderr).with_env_filter(EnvFilter::new(level));
     // A second run in one process keeps the first one's log.

@@ -15,6 +15,7 @@ use crate::{
         collect::{How, Live},
         decide::{Inventories, Request},
         load::InventoryFile,
+        selection::Selection,
     },
 };
 
@@ -119,7 +120,7 @@ impl Sources {
 impl Sources {
     /// What is asked, when no removal is accepted.
     pub(super) fn request(&self, run: &Run<'_>) -> Result<Request, Failure> {
-        let clusters = run.global.clusters.clone();
+        let clusters = Selection::of(run.global.clusters.clone());
         Ok(Request { clusters, inventories: self.inventories(run)?, accept_removals: None, now: run.now })
     }
 }

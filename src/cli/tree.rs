@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use crate::{
     cli::{Run, error::Failure},
-    edge::git::{Location, Repository, Wanted, resolve_target},
+    edge::git::{Repository, Target, Wanted, resolve_target},
     model::{
-        repository::RepositoryConfig,
+        repository::{RepositoryConfig, Transport},
         tree::{Entry, RepoPath, Tree},
     },
     ops::load,
@@ -36,9 +36,14 @@ impl Run<'_> {
 
 impl Checkout {
     /// Where this repository is published to.
-    pub(super) fn target(&self) -> Result<Repository, Failure> {
-        let location: Location = resolve_target(&self.repository, &self.settings)?;
-        Ok(Repository::open(&location)?)
+    pub(super) fn target(&self, run: &Run<'_>) -> Result<Target, Failure> {
+        let location = resolve_target(&self.repository, &self.settings)?;
+        let access = run.access(Some((&self.settings, self.repository.root())))?;
+        let gitea = &self.settings.gitea;
+        Ok(match gitea.transport {
+            Transport::Git => Target::open(location, &access)?,
+            Transport::Api => Target::open_api(&location, &access, gitea.url.as_deref())?,
+        })
     }
 
     /// The inputs of the work tree with the generated files of another tree.

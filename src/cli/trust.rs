@@ -9,6 +9,7 @@ use crate::{
     model::{layer::TenantId, name::Name},
     ops::{
         decide::{Inventories, Request},
+        selection::Selection,
         trust::{self, Trusted},
     },
 };
@@ -38,10 +39,10 @@ pub(super) fn run(run: &Run<'_>, args: &TrustArgs) -> Result<Exit, Failure> {
     let checkout = run.checkout()?;
     let live = args.reading.live(run);
     let trusted = match &args.tenant {
-        None => trust::host(&checkout.tree, &run.global.clusters, &live, args.replace)?,
+        None => trust::host(&checkout.tree, &Selection::of(run.global.clusters.clone()), &live, args.replace)?,
         Some(tenant) => {
             let inventories = Inventories::Live(Box::new(live));
-            let clusters = run.global.clusters.clone();
+            let clusters = Selection::of(run.global.clusters.clone());
             let request = Request { clusters, inventories, accept_removals: None, now: run.now };
             trust::tenant(&checkout.tree, &request, tenant)?
         }

@@ -18,11 +18,13 @@ use crate::{
     model::{
         cluster::{AccessWay, ClusterConfig, Platform, ValuesSource},
         inventory::Inventory,
-        name::Name,
         observed::{Observed, Unknown},
         tree::{RepoPath, Tree},
     },
-    ops::load::{self, LoadError},
+    ops::{
+        load::{self, LoadError},
+        selection::Selection,
+    },
     plan::{PlatformFacts, reading},
 };
 
@@ -71,7 +73,7 @@ impl Live {
     /// # Errors
     ///
     /// [`LoadError::NotOneCluster`], when the user's own way is for more than one.
-    pub fn inventories(&self, tree: &Tree, selected: &[Name]) -> Result<Vec<Arc<Inventory>>, LoadError> {
+    pub fn inventories(&self, tree: &Tree, selected: &Selection) -> Result<Vec<Arc<Inventory>>, LoadError> {
         let settings = load::settings(tree, selected);
         if self.how.way.is_some() && settings.len() > 1 {
             return Err(LoadError::NotOneCluster);

@@ -20,6 +20,7 @@ use crate::{
     ops::{
         collect::Live,
         load::{self, Cluster, InventoryFile, LoadError, Seen},
+        selection::Selection,
     },
     plan::{
         ClusterPlan, Decision, HoldCause,
@@ -32,8 +33,8 @@ use crate::{
 /// What is asked.
 #[derive(Debug)]
 pub struct Request {
-    /// Which clusters; empty: all.
-    pub clusters: Vec<Name>,
+    /// Which clusters.
+    pub clusters: Selection,
     /// What was seen, or how to see it.
     pub inventories: Inventories,
     /// The removals that a person accepted.

@@ -2,9 +2,17 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use secrecy::SecretString;
+use serde_json::Value;
+
 use crate::{
     config,
-    edge::files::{self, FileError},
+    edge::{
+        files::{self, FileError},
+        gitea::{Address, Gitea, GiteaError, Webhook, Written},
+        http::{Credentials, Deadline, HttpClient},
+        receiver::hook_path,
+    },
     model::{
         name::Name,
         tree::{RepoPath, Tree},
@@ -30,6 +38,12 @@ pub enum InitError {
     /// The first list of manifests could not be rendered.
     #[error("cannot render the first manifests")]
     Template(#[from] TemplateError),
+    /// The address is not that of a repository on a server.
+    #[error("the address of the repository does not say where Gitea is")]
+    NotGitea,
+    /// The files were written, and Gitea does not tell Flux.
+    #[error("the files are written, but Gitea has no webhook for Flux")]
+    Webhook(#[source] GiteaError),
     /// A file could not be written. Those before it were.
     #[error("cannot write the files")]
     File(#[from] FileError),
@@ -40,9 +54,88 @@ impl InitError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Exists(_) => Some("choose another name, or move them away".to_owned()),
+            Self::NotGitea => Some("give it with --flux-url https://git.example.org/OWNER/NAME.git".to_owned()),
+            Self::Webhook(error) => error.hint(),
             Self::Template(_) | Self::File(_) => None,
         }
     }
+}
+
+/// How Flux is to follow the cluster's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FluxLoop {
+    /// The namespace of Flux's objects.
+    pub namespace: Name,
+    /// The name of each of them; those of the Secrets begin with it.
+    pub name: Name,
+    /// From where Flux fetches.
+    pub source: String,
+}
+
+impl FluxLoop {
+    /// The file below the cluster's folder. Flux must never read it: it is for `kubectl apply`.
+    pub const FILE: &str = "flux.yaml";
+
+    fn text(&self, folder: &RepoPath, branch: &str) -> String {
+        let quoted = |text: &str| Value::from(text).to_string();
+        let page = self.source.trim_end_matches('/').trim_end_matches(".git");
+        // The texts of people come last: nothing is looked for in them.
+        include_str!("init/flux.yaml")
+            .replace("OBJECT", self.name.as_str())
+            .replace("NAMESPACE", self.namespace.as_str())
+            .replace("./FOLDER", &quoted(&format!("./{folder}")))
+            .replace("FOLDER", folder.as_str())
+            .replace("branch: BRANCH", &format!("branch: {}", quoted(branch)))
+            .replace("url: SOURCE", &format!("url: {}", quoted(&self.source)))
+            .replace("address: PAGE", &format!("address: {}", quoted(page)))
+    }
+}
+
+/// The address from which Flux can fetch what is published to a remote: `None` when that is no server.
+///
+/// What is reached by SSH is fetched over HTTPS: an access token is easier to make, and to take back, than a key.
+pub fn source_of(remote: &str) -> Option<String> {
+    let address = Address::of_remote(remote, None)?;
+    Some(format!("{address}.git"))
+}
+
+/// What makes Gitea tell Flux of pushes.
+pub struct WebhookRequest<'a> {
+    /// The repository's address.
+    pub source: &'a str,
+    /// The address of Gitea's start page, when the repository's address does not tell.
+    pub server: Option<&'a str>,
+    /// Where Gitea reaches Flux's notification-controller.
+    pub receiver: &'a str,
+    /// The Receiver.
+    pub flux: &'a FluxLoop,
+    /// What the Receiver and Gitea have in common.
+    pub token: &'a SecretString,
+    /// The branch that Flux follows.
+    pub branch: &'a str,
+}
+
+/// Makes Gitea tell Flux of pushes.
+///
+/// # Errors
+///
+/// [`InitError::NotGitea`] and [`InitError::Webhook`].
+pub fn webhook(
+    request: &WebhookRequest<'_>,
+    client: &HttpClient,
+    credentials: &Credentials,
+    deadline: Deadline,
+) -> Result<Written, InitError> {
+    let WebhookRequest { source, server, receiver, flux, token, branch } = request;
+    let address = Address::of_remote(source, *server).ok_or(InitError::NotGitea)?;
+    let path = hook_path(token, flux.name.as_str(), flux.namespace.as_str());
+    let webhook = Webhook {
+        url: format!("{}{path}", receiver.trim_end_matches('/')),
+        secret: (*token).clone(),
+        branch_filter: (*branch).to_owned(),
+    };
+    let gitea = Gitea::new(client, &address, credentials, deadline.left());
+    gitea.ensure_webhook(&webhook).map_err(InitError::Webhook)
 }
 
 /// The files of a new cluster, by path.
@@ -54,6 +147,7 @@ pub fn files(
     name: &Name,
     kind: PlatformKind,
     branch: &str,
+    flux: Option<&FluxLoop>,
 ) -> Result<BTreeMap<RepoPath, String>, InitError> {
     let folder = RepoPath::parse(&format!("clusters/{name}")).expect("a name is a lawful part of a path");
     let is_there = tree.entries.contains_key(folder.join("cluster.yaml").as_str());
@@ -65,7 +159,13 @@ pub fn files(
         PlatformKind::Cozystack => include_str!("init/cozystack.yaml"),
         PlatformKind::Generic => include_str!("init/generic.yaml"),
     };
-    files.insert(folder.join("cluster.yaml"), fill(settings));
+    let mut settings = fill(settings);
+    if let Some(flux) = flux {
+        let FluxLoop { namespace, name, .. } = flux;
+        settings.push_str(&format!("  flux:\n    source: {{namespace: {namespace}, name: {name}}}   # of flux.yaml\n"));
+        files.insert(folder.join(FluxLoop::FILE), flux.text(&folder, branch));
+    }
+    files.insert(folder.join("cluster.yaml"), settings);
     files.insert(folder.join("cluster.schema.json"), config::schema("cluster").expect("a kind that has a schema"));
     if kind == PlatformKind::Cozystack {
         files.insert(folder.join("platform.yaml"), fill(include_str!("init/platform.yaml")));

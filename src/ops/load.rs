@@ -24,6 +24,7 @@ use crate::{
         state::State,
         tree::{Entry, RepoPath, Tree},
     },
+    ops::selection::Selection,
     plan::{Inputs, PlatformFacts},
     platform::{problem::PlatformProblem, values::PlatformValues},
 };
@@ -122,12 +123,12 @@ pub fn repository(tree: &Tree) -> Result<RepositoryConfig, LoadError> {
     read().map_err(LoadError::Problems)
 }
 
-/// Reads every selected cluster of a tree; an empty selection means all of them.
+/// Reads every selected cluster of a tree.
 ///
 /// `now` is the time of an inventory that nobody gave: it says nothing about anything.
 pub fn clusters(
     tree: &Tree,
-    selected: &[Name],
+    selected: &Selection,
     inventories: Seen<'_>,
     now: Timestamp,
 ) -> Result<Vec<Cluster>, LoadError> {
@@ -138,7 +139,7 @@ pub fn clusters(
     }
     let known: Vec<_> = folders.keys().map(ToString::to_string).collect();
     let unknown: Vec<_> =
-        selected.iter().filter(|name| !folders.contains_key(*name)).map(ToString::to_string).collect();
+        selected.names.iter().filter(|name| !folders.contains_key(*name)).map(ToString::to_string).collect();
     if !unknown.is_empty() {
         return Err(LoadError::UnknownCluster { unknown, known });
     }
@@ -154,9 +155,7 @@ pub fn clusters(
         let message = format!("this is the inventory of a cluster `{name}`, which the repository does not have");
         problems.push(whole_file(path, &message, &format!("the clusters are: {}", known.join(", "))));
     }
-    if !selected.is_empty() {
-        folders.retain(|name, _| selected.contains(name));
-    }
+    folders.retain(|name, _| selected.takes(name));
     // A list that does not name its cluster can only be meant for the one that is asked about.
     let mut unnamed = seen.remove(&None);
     if let Seen::Files(files) = inventories
@@ -197,8 +196,8 @@ pub fn clusters(
 }
 
 /// The settings of every selected cluster that has any, with its folder. What is wrong is passed over: see [`clusters`].
-pub(super) fn settings(tree: &Tree, selected: &[Name]) -> Vec<(RepoPath, ClusterConfig)> {
-    let folders = folders(tree).into_iter().filter(|(name, _)| selected.is_empty() || selected.contains(name));
+pub(super) fn settings(tree: &Tree, selected: &Selection) -> Vec<(RepoPath, ClusterConfig)> {
+    let folders = folders(tree).into_iter().filter(|(name, _)| selected.takes(name));
     let read = |(name, mut folders): (Name, Vec<RepoPath>)| {
         let folder = folders.pop()?;
         let source = required(tree, folder.join("cluster.yaml").as_str()).ok()?;
@@ -220,6 +219,11 @@ fn folders(tree: &Tree) -> BTreeMap<Name, Vec<RepoPath>> {
         }
     }
     found
+}
+
+/// The names of all clusters of a tree, in order.
+pub(super) fn names(tree: &Tree) -> Vec<Name> {
+    folders(tree).into_keys().collect()
 }
 
 /// What stands in the place of cluster folders. Nothing is followed that leads out of the tree.

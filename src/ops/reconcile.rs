@@ -1,6 +1,6 @@
 //! Read, decide, write: the branch is to hold what was decided.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde_json::Value;
 use tracing::{info, warn};
@@ -8,16 +8,20 @@ use tracing::{info, warn};
 use crate::{
     diff::{self, ChangeSet},
     edge::{
-        git::{GitError, LOOP_WINDOW, NewCommit, PastCommit, PublishError, Published, Repository, Wanted, flips},
+        git::{
+            GitError, Held, LOOP_WINDOW, NewCommit, PastCommit, PublishError, Published, SignError, Signer, Snapshot,
+            Target, Wanted, flips,
+        },
         signals::Interruptions,
     },
     model::{
-        repository::Author,
+        repository::{Author, PublishMode, PullRequestSettings, RepositoryConfig, TrustedSigners},
         tree::{CommitId, RepoPath},
     },
     ops::{
         decide::{DecideError, Decided, Request, decide},
         load::{self, LoadError},
+        pull_request::{self, Forge, PullRequestEnd, PullRequestError, PullRequestRun, Share},
     },
 };
 
@@ -38,11 +42,49 @@ pub enum Mode {
     Approved(Approved),
 }
 
+/// How changes are to reach the branch, whatever the settings say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publish {
+    /// By commits on it.
+    Commit,
+    /// By a pull request.
+    PullRequest,
+}
+
 /// A plan that was approved: a document of [`crate::plan::document`], read back.
 #[derive(Debug)]
 pub struct Approved {
     /// The whole document.
     pub document: Value,
+}
+
+/// What the machine brings that a run is on.
+#[derive(Clone, Debug, Default)]
+pub struct Local {
+    /// Where relative paths of the settings start.
+    pub here: PathBuf,
+    /// Whose signature the commit that is built upon must have, whatever the settings on the branch say: whoever can
+    /// write to the branch can change those.
+    pub trusted_base: Option<TrustedSigners>,
+    /// How changes are to reach the branch, whatever the settings say.
+    pub publish: Option<Publish>,
+}
+
+/// What is to be done, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'t> {
+    /// Where to publish to.
+    pub target: &'t Target,
+    /// The branch that Flux reads.
+    pub branch: &'t str,
+    /// What is asked.
+    pub request: &'t Request,
+    /// What to do with what was decided.
+    pub mode: &'t Mode,
+    /// What this machine brings.
+    pub local: &'t Local,
+    /// How signals are held back.
+    pub interruptions: &'t Interruptions,
 }
 
 /// What became of a run.
@@ -61,10 +103,12 @@ pub struct Outcome {
 pub enum End {
     /// It holds what is wanted.
     UpToDate,
-    /// It would change; nothing was written.
-    WouldCommit(CommitId),
+    /// It would change; nothing was written. The id is that of the commit, when it is known before a server makes it.
+    WouldCommit(Option<CommitId>),
     /// It changed.
     Committed(Published),
+    /// It is left to people, who merge a pull request.
+    PullRequest(PullRequestEnd),
 }
 
 /// A generated file whose last change is not by this program.
@@ -92,6 +136,17 @@ pub enum ReconcileError {
     /// Nothing could be decided.
     #[error("cannot decide what to commit")]
     Decide(#[from] DecideError),
+    /// Nobody who is trusted signed the commit that would be built upon.
+    #[error("the branch `{branch}` is not built upon")]
+    UntrustedBase {
+        /// The branch.
+        branch: String,
+        /// Why.
+        source: GitError,
+    },
+    /// There is nothing to sign with.
+    #[error("cannot sign commits")]
+    Sign(#[from] SignError),
     /// The commit was not made.
     #[error("cannot commit to the branch `{branch}`")]
     Publish {
@@ -100,6 +155,9 @@ pub enum ReconcileError {
         /// Why.
         source: PublishError,
     },
+    /// The pull request is not as it is wanted.
+    #[error("cannot publish by a pull request")]
+    PullRequest(#[from] PullRequestError),
     /// The branch moved in every try.
     #[error("the branch `{branch}` moved {TRIES} times while this run was computing")]
     MovedTooOften {
@@ -122,37 +180,108 @@ pub enum ReconcileError {
 
 /// Brings the branch to what is decided on its tip.
 ///
-/// When somebody else commits meanwhile, everything is read and decided again on the new tip. `held` is told about a
-/// decision before anything is written.
-pub fn reconcile(
-    target: &Repository,
-    branch: &str,
-    request: &Request,
-    mode: &Mode,
-    interruptions: &Interruptions,
+/// Begins on `tip`, if whoever calls has read it already: the branch is compared with it before it is replaced. When
+/// somebody else commits meanwhile, everything is read and decided again on the new tip. `shown` is told about a decision
+/// before anything is written.
+///
+/// When a server's API let somebody's commit in between all the same, that the branch holds what is decided on its tip is
+/// seen before the run ends.
+///
+/// A signal that comes while the branch is replaced, or later, is held back: the outcome is there to be told. A caller
+/// that goes on after that calls [`Interruptions::give_way`].
+pub fn reconcile<'t>(
+    order: &Order<'t>,
+    tip: Option<Snapshot<'t>>,
     shown: &mut dyn FnMut(&Decided, &[Drift]),
 ) -> Result<Outcome, ReconcileError> {
+    let mut held = None;
+    let outcome = attempts(order, tip, shown, &mut held);
+    if let Some(held) = held {
+        held.release();
+    }
+    outcome
+}
+
+fn attempts<'t>(
+    &Order { target, branch, request, mode, local, interruptions }: &Order<'t>,
+    mut read_before: Option<Snapshot<'t>>,
+    shown: &mut dyn FnMut(&Decided, &[Drift]),
+    held: &mut Option<Held<'t>>,
+) -> Result<Outcome, ReconcileError> {
     let read = |source| ReconcileError::Read { branch: branch.to_owned(), source };
-    for attempt in 1..=TRIES {
+    let mut is_polite = false;
+    // A commit that stands on another one than what it was computed from.
+    let mut earlier = None;
+    let mut attempt = 0;
+    while attempt < TRIES {
         // Read
-        let tree = target.read_tip(branch, &Wanted::default()).map_err(read)?;
-        let settings = load::repository(&tree).map_err(DecideError::Load)?;
+        let tip = match read_before.take() {
+            Some(tip) => tip,
+            None => target.read(branch, &Wanted::default()).map_err(read)?,
+        };
+        let settings = load::repository(&tip.tree).map_err(DecideError::Load)?;
+        let pull_request = pull_request_settings(&settings, local.publish);
+        // What is missing is told before clusters are read.
+        let forge = pull_request.as_ref().map(|_| Forge::of(target, &settings)).transpose()?;
+        local.expect_trusted(branch, &tip, &settings)?;
+        if let (Some(lock), false, false) = (&settings.lock, is_polite, matches!(mode, Mode::DryRun)) {
+            is_polite = true;
+            let publish = |source| ReconcileError::Publish { branch: branch.to_owned(), source };
+            *held = target.lock(lock, &settings.author, request.now).map_err(publish)?;
+            // Whoever was at work has changed the branch.
+            continue;
+        }
+        attempt += 1;
         // Decide
-        let decided = decide(&tree, request)?;
+        let decided = decide(&tip.tree, request)?;
         if let Mode::Approved(approved) = mode {
             approved.check(&decided)?;
         }
-        let drift = drift(target, &decided.changes).map_err(read)?;
+        if decided.changes.is_empty()
+            && let Some(outcome) = earlier.take()
+        {
+            return Ok(outcome);
+        }
+        let drift = drift(&tip, &decided.changes).map_err(read)?;
         shown(&decided, &drift);
-        if decided.changes.is_empty() {
+        // A part of the clusters may be none, and has no pull request then.
+        if decided.changes.is_empty() && (pull_request.is_none() || decided.plans.is_empty()) {
             return Ok(Outcome { decided, drift, end: End::UpToDate });
         }
-        refuse_loops(target, &decided.changes).map_err(|error| match error {
+        refuse_loops(&tip, &decided.changes).map_err(|error| match error {
             LoopCheck::Read(source) => read(source),
             LoopCheck::Found(flips) => ReconcileError::Loop { flips },
         })?;
         // Write
+        let signer = settings.signing.as_ref().map(|signing| Signer::load(signing, &local.here)).transpose()?;
         let message = message(&decided, &drift);
+        if let (Some(settings_of_it), Some(forge)) = (&pull_request, &forge) {
+            let served: Vec<_> = decided.plans.iter().map(|plan| plan.name.clone()).collect();
+            let published = pull_request::publish(&PullRequestRun {
+                forge,
+                settings: settings_of_it,
+                author: &settings.author,
+                base: branch,
+                share: &Share::of(&request.clusters, served, &load::names(&tip.tree)),
+                tip: &tip,
+                decided: &decided,
+                drift: &drift,
+                message: &message,
+                at: request.now,
+                signer: signer.as_ref(),
+                is_dry_run: matches!(mode, Mode::DryRun),
+                interruptions,
+            });
+            match published {
+                Ok(end) => return Ok(Outcome { end: End::PullRequest(end), decided, drift }),
+                Err(PullRequestError::Push { source: PublishError::Moved { .. }, branch }) => {
+                    info!(attempt, branch, "another run was faster; computing again");
+                    target.pause(attempt);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
         let commit = NewCommit {
             branch,
             base: decided.changes.base.as_ref(),
@@ -160,11 +289,19 @@ pub fn reconcile(
             message: &message,
             author: &settings.author,
             at: request.now,
+            signer: signer.as_ref(),
         };
-        match write(target, commit, mode, interruptions) {
+        match write(target, &tip, commit, mode, interruptions) {
+            Ok(end @ End::Committed(Published { is_on_base: false, .. })) if !matches!(mode, Mode::Approved(_)) => {
+                // What came in between may ask for something else, which only another round shows.
+                earlier = Some(Outcome { decided, drift, end });
+            }
             Ok(end) => return Ok(Outcome { decided, drift, end }),
             Err(PublishError::Moved { found, .. }) => {
+                // Nothing of this run is on the branch.
+                interruptions.give_way();
                 info!(attempt, found = found.as_ref().map(CommitId::as_str), "the branch moved; computing again");
+                target.pause(attempt);
             }
             Err(source) => return Err(ReconcileError::Publish { branch: branch.to_owned(), source }),
         }
@@ -172,15 +309,42 @@ pub fn reconcile(
     Err(ReconcileError::MovedTooOften { branch: branch.to_owned() })
 }
 
+/// What the pull request is to have; `None`: changes are committed.
+fn pull_request_settings(settings: &RepositoryConfig, publish: Option<Publish>) -> Option<PullRequestSettings> {
+    match (publish, &settings.mode) {
+        (Some(Publish::Commit), _) | (None, PublishMode::Commit) => None,
+        (Some(Publish::PullRequest) | None, PublishMode::PullRequest(settings)) => Some(settings.clone()),
+        (Some(Publish::PullRequest), PublishMode::Commit) => Some(PullRequestSettings::default()),
+    }
+}
+
+impl Local {
+    /// Fails unless somebody who is trusted signed the commit, when anybody asks for that.
+    fn expect_trusted(
+        &self,
+        branch: &str,
+        tip: &Snapshot<'_>,
+        settings: &RepositoryConfig,
+    ) -> Result<(), ReconcileError> {
+        let trusted = self.trusted_base.as_ref().or(settings.trusted_base.as_ref());
+        let (Some(trusted), Some(base)) = (trusted, &tip.tree.base) else { return Ok(()) };
+        let failed = |source| ReconcileError::UntrustedBase { branch: branch.to_owned(), source };
+        let signed = tip.base_signature(base, trusted).map_err(failed)?;
+        info!(commit = %base, by = signed.by, "the base is signed");
+        Ok(())
+    }
+}
+
 fn write(
-    target: &Repository,
+    target: &Target,
+    tip: &Snapshot<'_>,
     commit: NewCommit<'_>,
     mode: &Mode,
     interruptions: &Interruptions,
 ) -> Result<End, PublishError> {
-    let prepared = target.prepare(commit)?;
+    let prepared = tip.prepare(commit)?;
     if let Mode::DryRun = mode {
-        return Ok(End::WouldCommit(prepared.commit));
+        return Ok(End::WouldCommit(prepared.commit().cloned()));
     }
     let published = interruptions.hold_back(|| target.publish(&prepared))?;
     if !published.stale.is_empty() {
@@ -208,13 +372,12 @@ fn message(decided: &Decided, drift: &[Drift]) -> String {
 }
 
 /// The generated files that differ because somebody edited them.
-pub fn drift(target: &Repository, changes: &ChangeSet) -> Result<Vec<Drift>, GitError> {
-    let Some(base) = &changes.base else { return Ok(Vec::new()) };
+pub fn drift(tip: &Snapshot<'_>, changes: &ChangeSet) -> Result<Vec<Drift>, GitError> {
     let paths: Vec<_> = changes.files.iter().filter(|file| file.old.is_some()).map(|file| file.path.clone()).collect();
     if paths.is_empty() {
         return Ok(Vec::new());
     }
-    let history = target.history(base, &paths, DRIFT_WINDOW)?;
+    let history = tip.history(&paths, DRIFT_WINDOW)?;
     let mut last: BTreeMap<&RepoPath, &PastCommit> = BTreeMap::new();
     for commit in &history {
         for path in commit.changes.keys() {
@@ -235,10 +398,9 @@ enum LoopCheck {
 }
 
 /// Refuses to take part in a fight about a file.
-fn refuse_loops(target: &Repository, changes: &ChangeSet) -> Result<(), LoopCheck> {
-    let Some(base) = &changes.base else { return Ok(()) };
+fn refuse_loops(tip: &Snapshot<'_>, changes: &ChangeSet) -> Result<(), LoopCheck> {
     let paths: Vec<_> = changes.files.iter().map(|file| file.path.clone()).collect();
-    let history = target.history(base, &paths, LOOP_WINDOW).map_err(LoopCheck::Read)?;
+    let history = tip.history(&paths, LOOP_WINDOW).map_err(LoopCheck::Read)?;
     let found: Vec<_> = flips(&history, &changes.files)
         .into_iter()
         .map(|flip| {

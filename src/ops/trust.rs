@@ -18,6 +18,7 @@ use crate::{
         collect::Live,
         decide::{Inventories, Request, clusters},
         load::{self, LoadError},
+        selection::Selection,
     },
 };
 
@@ -96,7 +97,7 @@ pub enum TrustError {
 
 /// Asks a host cluster for its UID, and gives its `cluster.yaml` with it. Another UID that is already there is replaced
 /// only when that is asked for.
-pub fn host(tree: &Tree, selected: &[Name], live: &Live, replace: bool) -> Result<Trusted, TrustError> {
+pub fn host(tree: &Tree, selected: &Selection, live: &Live, replace: bool) -> Result<Trusted, TrustError> {
     let mut settings = load::settings(tree, selected);
     if settings.len() != 1 {
         // Problems of the files come first.

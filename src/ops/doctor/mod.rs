@@ -21,7 +21,7 @@ pub mod kind;
 
 mod decisions;
 mod dns;
-mod flux;
+pub(in crate::ops) mod flux;
 mod names;
 mod platform;
 mod reading;

@@ -3,11 +3,13 @@
 mod address;
 mod reach;
 
+pub(in crate::ops) use self::reach::listed;
+
 use crate::{
     model::{
         inventory::{GitRepositoryObject, KustomizationObject},
         observed::Observed,
-        tree::RepoPath,
+        tree::{RepoPath, Tree},
     },
     ops::doctor::{
         Answer, Checks, Patient,
@@ -45,7 +47,8 @@ pub(super) fn check(patient: &Patient<'_>, checks: &mut Checks) {
         }
         (Observed::Present(kustomizations), Observed::Present(sources)) => (kustomizations, sources),
     };
-    let readers: Vec<_> = kustomizations.iter().filter_map(|one| reader(patient, one, sources)).collect();
+    let (folder, remote) = (&patient.cluster.folder, patient.publishing.remote);
+    let readers: Vec<_> = kustomizations.iter().filter_map(|one| reader(folder, remote, one, sources)).collect();
     let mut reading = Vec::new();
     for reader in &readers {
         match reach(patient.tree, &reader.path, &patient.cluster.folder) {
@@ -75,7 +78,8 @@ pub(super) fn check(patient: &Patient<'_>, checks: &mut Checks) {
 
 /// Whether a `Kustomization` may read the folder, as far as source and path say.
 fn reader<'a>(
-    patient: &Patient<'_>,
+    folder: &RepoPath,
+    remote: Option<&str>,
     kustomization: &'a KustomizationObject,
     sources: &'a [GitRepositoryObject],
 ) -> Option<Reader<'a>> {
@@ -83,19 +87,33 @@ fn reader<'a>(
         return None;
     }
     let path = normal(&kustomization.path)?;
-    if !is_within(patient.cluster.folder.join("manifests").as_str(), &path) {
+    if !is_within(folder.join("manifests").as_str(), &path) {
         return None;
     }
     let source = sources.iter().find(|source| {
         *source.meta.namespace == *kustomization.source_namespace && *source.meta.name == *kustomization.source_name
     });
-    let kinship = match (source, patient.publishing.remote) {
+    let kinship = match (source, remote) {
         (Some(source), Some(remote)) => kinship(&source.url, remote),
         (None, _) | (_, None) => Kinship::Untold,
     };
     // Half the repositories of the world are read at their root: that alone says nothing.
     let may_be = kinship == Kinship::Same || (kinship == Kinship::Untold && !path.is_empty());
     may_be.then_some(Reader { kustomization, source, kinship, path })
+}
+
+/// The `Kustomization`s that apply the manifests of a folder to its cluster, each with the source that it reads. Of one
+/// whose source is not there nobody knows.
+pub(in crate::ops) fn appliers<'a>(
+    tree: &Tree,
+    folder: &RepoPath,
+    remote: Option<&str>,
+    kustomizations: &'a [KustomizationObject],
+    sources: &'a [GitRepositoryObject],
+) -> Vec<(&'a KustomizationObject, &'a GitRepositoryObject)> {
+    let readers = kustomizations.iter().filter_map(|one| reader(folder, remote, one, sources));
+    let reaching = readers.filter(|reader| reach(tree, &reader.path, folder) != Reach::NotListed);
+    reaching.filter_map(|reader| Some((reader.kustomization, reader.source?))).collect()
 }
 
 fn readers_answer(patient: &Patient<'_>, readers: &[&Reader<'_>]) -> Answer {

@@ -47,7 +47,17 @@ pub(super) fn reach(tree: &Tree, path: &str, folder: &RepoPath) -> Reach {
     let Some(start) = between(path, folder.as_str()).into_iter().find(|at| list(tree, at).is_some()) else {
         return Reach::Settings { how: format!("no kustomization.yaml keeps it from {folder}/cluster.yaml") };
     };
-    let mut open = vec![start];
+    let named = listed(tree, &start);
+    let settings = SETTINGS.iter().map(|file| folder.join(file)).find(|file| named.contains(file.as_str()));
+    if let Some(file) = settings {
+        return Reach::Settings { how: format!("a list leads it to {file}") };
+    }
+    if named.contains(manifests.as_str()) { Reach::Manifests } else { Reach::NotListed }
+}
+
+/// Everything that the list of a folder names, and the lists that it names: files and folders.
+pub(in crate::ops) fn listed(tree: &Tree, folder: &str) -> BTreeSet<String> {
+    let mut open = vec![folder.to_owned()];
     let mut named = BTreeSet::new();
     while let Some(at) = open.pop() {
         for entry in list(tree, &at).unwrap_or_default() {
@@ -58,11 +68,7 @@ pub(super) fn reach(tree: &Tree, path: &str, folder: &RepoPath) -> Reach {
             }
         }
     }
-    let settings = SETTINGS.iter().map(|file| folder.join(file)).find(|file| named.contains(file.as_str()));
-    if let Some(file) = settings {
-        return Reach::Settings { how: format!("a list leads it to {file}") };
-    }
-    if named.contains(manifests.as_str()) { Reach::Manifests } else { Reach::NotListed }
+    named
 }
 
 /// The folders from `path` down to `folder`, both among them.

@@ -15,6 +15,7 @@ use crate::{
         decide::{Inventories, Request, clusters, decide},
         doctor::{Check, Publishing, examine},
         load::InventoryFile,
+        selection::Selection,
     },
 };
 
@@ -244,7 +245,7 @@ impl Sample {
         let now = Timestamp::UNIX_EPOCH;
         let file = InventoryFile { source: Source { path: "inventory.json".to_owned(), bytes }, read_at: now };
         let files = if self.inventory.is_null() { Vec::new() } else { vec![file] };
-        Request { clusters: Vec::new(), inventories: Inventories::Files(files), accept_removals: None, now }
+        Request { clusters: Selection::default(), inventories: Inventories::Files(files), accept_removals: None, now }
     }
 
     /// Looks at it.

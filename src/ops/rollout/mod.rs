@@ -1,0 +1,16 @@
+//! A commit is followed on its way through Flux: fetched, applied, installed. Nothing is written to a cluster.
+//!
+//! [`wanted`] says what is followed, [`progress`] how far it is by what was read last, and [`follow`] reads until all has
+//! arrived, nothing more can, or the time is over.
+
+mod follow;
+mod progress;
+#[cfg(test)]
+mod tests;
+mod wanted;
+
+pub use self::{
+    follow::{ClusterRollout, Following, Rollout, Step, follow},
+    progress::{ObjectState, progress},
+    wanted::{Item, Needs, Unfollowed, Wanted, wanted},
+};
