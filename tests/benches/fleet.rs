@@ -8,6 +8,7 @@ use bobbypin::{
     ops::{
         decide::{Inventories, Request},
         load::InventoryFile,
+        selection::Selection,
     },
 };
 use jiff::Timestamp;
@@ -119,7 +120,12 @@ impl Fleet {
     pub(crate) fn request(&self) -> Request {
         let now = Timestamp::UNIX_EPOCH;
         let inventory = InventoryFile { source: self.json(), read_at: now };
-        Request { clusters: Vec::new(), inventories: Inventories::Files(vec![inventory]), accept_removals: None, now }
+        Request {
+            clusters: Selection::default(),
+            inventories: Inventories::Files(vec![inventory]),
+            accept_removals: None,
+            now,
+        }
     }
 
     /// One host more.

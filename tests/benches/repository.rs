@@ -10,7 +10,7 @@ use std::{
 
 use bobbypin::{
     diff::FileChange,
-    edge::git::{Location, NewCommit, Repository, Wanted},
+    edge::git::{NewCommit, Repository, Wanted},
     model::{
         name::Name,
         repository::Author,
@@ -30,7 +30,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("fleet.git");
     import(&path);
-    let repository = Repository::open(&Location::Folder(path)).expect("a repository");
+    let repository = Repository::open(&path).expect("a repository");
     let author = Author { name: "bench".to_owned(), email: "bench@localhost.invalid".to_owned() };
     let mut tip = read(&repository);
     let mut round = COMMITS;
@@ -66,7 +66,7 @@ fn read(repository: &Repository) -> CommitId {
 
 fn commit<'a>(base: &'a CommitId, files: &'a [FileChange], author: &'a Author) -> NewCommit<'a> {
     let at = Timestamp::UNIX_EPOCH;
-    NewCommit { branch: "main", base: Some(base), files, message: "fleet: many files\n", author, at }
+    NewCommit { branch: "main", base: Some(base), files, message: "fleet: many files\n", author, at, signer: None }
 }
 
 fn path_of(file: usize) -> String {

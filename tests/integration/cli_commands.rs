@@ -684,7 +684,8 @@ fn the_help_shows_the_exit_codes() {
               for each processor; 64]
 
           --timeout <DURATION>
-              How long the reading of one cluster may take [default: 60s]
+              How long the reading of one cluster, or one exchange with a Git server, may take [default:
+              60s]
 
       -h, --help
               Print help (see a summary with '-h')
@@ -699,7 +700,7 @@ fn the_help_shows_the_exit_codes() {
       3  a template or manifest is wrong
       4  something could not be read: its layers were held, all others were served
       6  Git refused, could not be reached, or moved too often
-      7  a guard refused (mass removal, wrong cluster, loop, foreign files)
+      7  a guard refused (mass removal, wrong cluster, loop, foreign files, unsigned base)
       8  the base or the plan moved since it was approved
       9  it is not known whether the commit was made
     ");

@@ -308,11 +308,13 @@ fn a_branch_that_does_not_exist_is_6() {
 #[test]
 fn a_remote_over_the_network_or_nowhere_is_6() {
     let sandbox = Sandbox::edge();
-    assert_told!(sandbox.run(&["reconcile", "--remote", "https://u:secret@git.example.org/x.git"]), @"
+    assert_told!(sandbox.run(&["reconcile", "--remote", "http://u:secret@127.0.0.1:1/x.git"]), @"
     exit 6
     ── stderr
-    error: `https://git.example.org/x.git`: remotes over https are not available in this version
-      help: give a path or a `file://` URL; `--remote .` is this repository itself
+    error: cannot use the repository `http://127.0.0.1:1/x.git`
+      because: no answer from http://127.0.0.1:1
+      because: it cannot be reached: Connection refused (os error 111)
+      help: check the address, the name's record in DNS, and HTTPS_PROXY and NO_PROXY
     ");
     assert_told!(sandbox.run(&["reconcile", "--remote", "../nowhere.git"]), @"
     exit 6

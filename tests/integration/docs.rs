@@ -39,7 +39,11 @@ pub(crate) fn fences(page: &str) -> Vec<Fence<'_>> {
 
 /// The README and every page, with their paths in the project.
 pub(crate) fn pages() -> Vec<(String, String)> {
-    let mut paths = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned(), "examples/first-use/README.md".to_owned()];
+    let mut paths = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned()];
+    let examples = fs::read_dir(project().join("examples")).expect("a folder of examples");
+    let readmes =
+        examples.map(|entry| format!("examples/{}/README.md", entry.expect("a readable entry").file_name().display()));
+    paths.extend(readmes.filter(|path| fs::metadata(project().join(path)).is_ok()));
     let docs = fs::read_dir(project().join("docs")).expect("a folder of pages");
     paths.extend(docs.map(|entry| format!("docs/{}", entry.expect("a readable entry").file_name().display())));
     paths.sort();
@@ -162,7 +166,7 @@ fn the_page_on_decisions_has_every_code_that_the_program_can_print() {
     let named: BTreeSet<_> = text.split('`').skip(1).step_by(2).map(str::to_owned).collect();
     let mut codes = Codes::default();
     for folder in ["plan", "platform", "dns", "manifest", "config/inventory", "ops"] {
-        codes.of_folder(folder, &OF_DOCTOR);
+        codes.of_folder(folder, &[&OF_DOCTOR[..], &[OF_FLUX]].concat());
     }
     assert!(codes.0.len() > 70, "codes are no longer found where they stood: {:?}", codes.0);
     assert_eq!(codes.0.difference(&named).collect::<Vec<_>>(), Vec::<&String>::new());
@@ -191,6 +195,19 @@ fn the_page_on_doctor_has_every_check_with_its_danger_and_all_that_is_found_in_a
     let words = ["Ok", "Warn", "Fail", "True", "False", "Ingresses"];
     let unnamed = of_doctor.0.iter().filter(|code| !named(code) && !words.contains(&code.as_str()));
     assert_eq!(unnamed.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+/// The folder whose names are on the page on Flux.
+const OF_FLUX: &str = "ops/rollout";
+
+#[test]
+fn the_page_on_flux_has_every_state_of_an_object() {
+    let mut states = Codes::default();
+    states.of_folder(OF_FLUX, &[]);
+    // Conditions of Kubernetes are one of these.
+    states.0.retain(|word| !["True", "False"].contains(&word.as_str()));
+    states.0.insert("Ready".to_owned());
+    assert_eq!(first_column(section(&page("docs/flux.md"), "States")), states.0);
 }
 
 fn sources(folder: &Path, but: &[PathBuf], each: &mut dyn FnMut(&str)) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bobbypin::{
-    edge::git::{BlobChange, BlobId, Location, NewCommit, PastCommit, Repository, flips},
+    edge::git::{BlobChange, BlobId, NewCommit, PastCommit, Repository, flips},
     model::repository::Author,
 };
 
@@ -27,7 +27,15 @@ fn the_history_says_who_changed_what_the_newest_first() {
     let author = author();
     let files = [change("a/x", Some("2"), None), change("b", Some("1"), Some("2"))];
     let message = "edge: 1 host removed\n\nbody\n\nBobbypin-Plan: sha256:0\nBobbypin-Base: x\n";
-    let request = NewCommit { branch: "main", base: Some(&second), files: &files, message, author: &author, at: LATER };
+    let request = NewCommit {
+        branch: "main",
+        base: Some(&second),
+        files: &files,
+        message,
+        author: &author,
+        at: LATER,
+        signer: None,
+    };
     let third = open.publish(&open.prepare(request).expect("a free branch")).expect("a free branch").commit;
     let paths = [path("a/x"), path("b"), path("never")];
     let past = open.history(&third, &paths, 5).expect("a readable history");
@@ -59,7 +67,7 @@ fn a_shallow_clone_tells_what_it_knows() {
     }
     let url = format!("file://{}", origin.path.display());
     origin.git(&["clone", "-q", "--bare", "--depth=2", &url, "../shallow"]);
-    let open = Repository::open(&Location::Folder(origin.folder.path().join("shallow"))).expect("a repository");
+    let open = Repository::open(&origin.folder.path().join("shallow")).expect("a repository");
     let past = open.history(&origin.tip(), &[path("a")], 5).expect("a readable history");
     let changes: Vec<_> = past.iter().map(|commit| commit.changes.get("a").copied()).collect();
     assert_eq!(changes, [Some(blob_change(Some("2"), Some("3")))]);

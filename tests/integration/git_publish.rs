@@ -4,7 +4,7 @@
 use std::{fs, thread};
 
 use bobbypin::{
-    edge::git::{Location, NewCommit, PublishError, Repository, Wanted},
+    edge::git::{NewCommit, PublishError, Repository, Wanted},
     model::tree::CommitId,
 };
 use jiff::Timestamp;
@@ -85,8 +85,15 @@ fn the_first_commit_makes_the_branch_and_only_once() {
     let (one, two) = (repository.open(), repository.open());
     let author = author();
     let files = [change("a", None, Some("1"))];
-    let request =
-        |message| NewCommit { branch: "main", base: None, files: &files, message, author: &author, at: LATER };
+    let request = |message| NewCommit {
+        branch: "main",
+        base: None,
+        files: &files,
+        message,
+        author: &author,
+        at: LATER,
+        signer: None,
+    };
     let first = one.prepare(request("one")).expect("an empty repository");
     let second = two.prepare(request("two")).expect("an empty repository");
     one.publish(&first).expect("a free branch");
@@ -111,8 +118,15 @@ fn a_branch_that_moved_is_left_alone() {
     let open = repository.open();
     let author = author();
     let files = [change("a", Some("1"), Some("2"))];
-    let request =
-        NewCommit { branch: "main", base: Some(&base), files: &files, message: "m", author: &author, at: LATER };
+    let request = NewCommit {
+        branch: "main",
+        base: Some(&base),
+        files: &files,
+        message: "m",
+        author: &author,
+        at: LATER,
+        signer: None,
+    };
     let prepared = open.prepare(request).expect("a free branch");
     let other = repository.commit(&[("b", Some("1"))]);
     assert_eq!(moved(open.publish(&prepared).expect_err("moved")), (Some(base.clone()), Some(other.clone())));
@@ -142,7 +156,7 @@ fn writers_that_race_lose_no_commit() {
     const ROUNDS: usize = 25;
     let repository = TestRepository::bare();
     repository.commit(&[("counter", Some("0"))]);
-    let place = Location::Folder(repository.path.clone());
+    let place = repository.path.clone();
     let wanted = Wanted { folders: vec![crate::support::git::path("counter")], files: vec![], names: vec![] };
     let write = |writer: usize| {
         let open = Repository::open(&place).expect("a repository");
@@ -187,7 +201,8 @@ fn a_dry_run_writes_nothing_at_all() {
         let files = [change("clusters/a/x", Some("2"), Some("1")), change("clusters/b/y", Some("1"), None)];
         let author = author();
         let base = tree.base.as_ref();
-        let request = NewCommit { branch: "main", base, files: &files, message: "m", author: &author, at: LATER };
+        let request =
+            NewCommit { branch: "main", base, files: &files, message: "m", author: &author, at: LATER, signer: None };
         let prepared = open.prepare(request).expect("a free branch");
         assert_eq!(repository.listing(), before);
         assert_eq!(open.publish(&prepared).expect("a free branch").commit, prepared.commit, "the dry run told the id");
@@ -212,7 +227,8 @@ fn time_never_runs_backwards_on_the_branch() {
     let author = author();
     let files = [change("a", Some("1"), Some("2"))];
     let at = Timestamp::from_second(-5).expect("a time");
-    let request = NewCommit { branch: "main", base: Some(&base), files: &files, message: "m", author: &author, at };
+    let request =
+        NewCommit { branch: "main", base: Some(&base), files: &files, message: "m", author: &author, at, signer: None };
     let open = repository.open();
     open.publish(&open.prepare(request).expect("a free branch")).expect("a free branch");
     assert_eq!(repository.git(&["log", "-1", "--format=%at %ct", "main"]), "1700000000 1700000000");
@@ -228,7 +244,7 @@ fn a_shallow_a_borrowing_and_a_linked_repository_are_lawful_targets() {
     origin.git(&["clone", "-q", "--bare", "--shared", &url, "../borrowing"]);
     for name in ["shallow", "borrowing"] {
         let place = origin.folder.path().join(name);
-        let open = Repository::open(&Location::Folder(place.clone())).expect(name);
+        let open = Repository::open(&place.clone()).expect(name);
         let files = [change("a", Some("1"), Some(name)), change("deep/er/c", None, Some("1"))];
         let published = publish(&open, Some(&base), &files).expect(name);
         let at = place.to_str().expect("a path that is text");

@@ -4,7 +4,7 @@
 use std::{fs, os::unix::fs::symlink, path::Path};
 
 use bobbypin::{
-    edge::git::{GitError, Location, Repository, Wanted, resolve_target},
+    edge::git::{GitError, Repository, Wanted, resolve_target},
     model::repository::RepositoryConfig,
 };
 
@@ -79,7 +79,7 @@ fn a_packed_branch_in_a_linked_and_shallow_world_reads_the_same() {
     origin.git(&["clone", "-q", "--bare", "--shared", &url, "../borrowing"]);
     origin.git(&["worktree", "add", "-q", "--detach", "../linked", "main"]);
     for name in ["repository", "shallow", "borrowing", "linked"] {
-        let place = Location::Folder(origin.folder.path().join(name));
+        let place = origin.folder.path().join(name);
         let tree = Repository::open(&place).and_then(|open| open.read_tip("main", &Wanted::default())).expect(name);
         assert_eq!((tree.base.as_ref(), texts(&tree)), (Some(&tip), pairs(&[("clusters/edge/cluster.yaml", "two")])));
     }
@@ -213,10 +213,10 @@ fn a_tree_that_pretends_to_be_endless_is_refused() {
 #[test]
 fn what_is_no_repository_or_an_unknown_kind_is_said() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let nothing = Repository::open(&Location::Folder(folder.path().to_owned()));
+    let nothing = Repository::open(folder.path());
     assert!(matches!(nothing, Err(GitError::NotARepository { .. })), "{nothing:?}");
     let modern = TestRepository::init(&["--bare", "--object-format=sha256"]);
-    let error = Repository::open(&Location::Folder(modern.path.clone())).expect_err("sha256");
+    let error = Repository::open(&modern.path.clone()).expect_err("sha256");
     let place = modern.path.display();
     assert_eq!(
         (error.to_string(), error.hint()),
@@ -232,7 +232,7 @@ fn what_is_no_repository_or_an_unknown_kind_is_said() {
         "[core]\nrepositoryformatversion = 1\nbare = false\n[extensions]\nrefstorage = reftable\n",
     )
     .expect("a writable config");
-    let error = Repository::open(&Location::Folder(strange.path.clone())).expect_err("reftable").to_string();
+    let error = Repository::open(&strange.path.clone()).expect_err("reftable").to_string();
     let place = strange.path.display();
     assert_eq!(
         error,
@@ -305,12 +305,13 @@ fn the_target_is_the_named_remote_then_origin_then_the_repository_itself() {
     let open = repository.open();
     let target = |remote: Option<&str>| {
         let config = RepositoryConfig { remote: remote.map(str::to_owned), ..RepositoryConfig::default() };
-        resolve_target(&open, &config).map_err(|error| (error.to_string(), error.hint()))
+        let found = resolve_target(&open, &config).map(|place| place.to_string());
+        found.map_err(|error| (error.to_string(), error.hint()))
     };
-    let folder = |text: &str| Ok(Location::Folder(text.into()));
+    let folder = |text: &str| Ok(text.to_owned());
     let root = open.root().to_owned();
-    assert_eq!(target(None), Ok(Location::Folder(root.clone())));
-    assert_eq!(target(Some(".")), Ok(Location::Folder(root.join("."))));
+    assert_eq!(target(None), Ok(root.display().to_string()));
+    assert_eq!(target(Some(".")), Ok(root.join(".").display().to_string()));
     repository.git(&["remote", "add", "origin", "/srv/fleet.git"]);
     repository.git(&["remote", "add", "forge", "https://bot:hunter2@git.example.org/fleet"]);
     repository.git(&["remote", "add", "split", "/srv/read.git"]);
@@ -318,14 +319,8 @@ fn the_target_is_the_named_remote_then_origin_then_the_repository_itself() {
     assert_eq!(target(None), folder("/srv/fleet.git"));
     assert_eq!(target(Some("split")), folder("/srv/write.git"));
     assert_eq!(target(Some("file:///srv/x")), folder("/srv/x"));
-    assert_eq!(target(Some("../x.git")), Ok(Location::Folder(root.join("../x.git"))));
-    assert_eq!(
-        target(Some("forge")),
-        Err((
-            "`https://git.example.org/fleet`: remotes over https are not available in this version".to_owned(),
-            Some("give a path or a `file://` URL; `--remote .` is this repository itself".to_owned())
-        ))
-    );
+    assert_eq!(target(Some("../x.git")), Ok(root.join("../x.git").display().to_string()));
+    assert_eq!(target(Some("forge")), folder("https://git.example.org/fleet"));
     assert_eq!(
         target(Some("orgin")),
         Err((
@@ -334,7 +329,7 @@ fn the_target_is_the_named_remote_then_origin_then_the_repository_itself() {
         ))
     );
     repository.git(&["remote", "set-url", "origin", "git@git.example.org:fleet"]);
-    assert!(target(None).is_err(), "a server is never replaced by the checkout");
+    assert_eq!(target(None), folder("git@git.example.org:fleet"), "a server is never replaced by the checkout");
     assert_eq!(open.remotes().expect("readable settings"), ["forge", "origin", "split"]);
     assert!(Path::new(open.root()).is_absolute());
 }

@@ -146,7 +146,8 @@ fn a_branch_in_the_folder_of_another_cannot_be_made() {
     let author = author();
     let files = [change("a", None, Some("1"))];
     let open = repository.open();
-    let request = NewCommit { branch: "x", base: None, files: &files, message: "m", author: &author, at: LATER };
+    let request =
+        NewCommit { branch: "x", base: None, files: &files, message: "m", author: &author, at: LATER, signer: None };
     let prepared = open.prepare(request).expect("an empty repository");
     repository.commit(&[("a", Some("1"))]);
     repository.git(&["branch", "x/y"]);
@@ -162,8 +163,15 @@ fn an_author_or_message_that_git_cannot_hold_is_refused() {
     let files = [change("a", Some("1"), Some("2"))];
     let said = |name: &str, email: &str, message: &str| {
         let author = Author { name: name.to_owned(), email: email.to_owned() };
-        let request =
-            NewCommit { branch: "main", base: Some(&base), files: &files, message, author: &author, at: LATER };
+        let request = NewCommit {
+            branch: "main",
+            base: Some(&base),
+            files: &files,
+            message,
+            author: &author,
+            at: LATER,
+            signer: None,
+        };
         repository.open().prepare(request).map(|prepared| prepared.commit).map_err(|error| error.to_string())
     };
     let author = |problem| Err(format!("the author of the commit is not acceptable: {problem}"));

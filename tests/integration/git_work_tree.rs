@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
 };
 
-use bobbypin::edge::git::{Location, NewCommit, PublishError, Repository};
+use bobbypin::edge::git::{NewCommit, PublishError, Repository};
 
 use crate::support::git::{LATER, TestRepository, author, change, path, publish};
 
@@ -111,8 +111,15 @@ fn uncommitted_work_at_the_same_place_is_never_overwritten() {
         // A dry run says so, too.
         let author = author();
         let base = repository.tip();
-        let request =
-            NewCommit { branch: "main", base: Some(&base), files: &files, message: "m", author: &author, at: LATER };
+        let request = NewCommit {
+            branch: "main",
+            base: Some(&base),
+            files: &files,
+            message: "m",
+            author: &author,
+            at: LATER,
+            signer: None,
+        };
         let error = repository.open().prepare(request).expect_err(name);
         assert!(matches!(&error, PublishError::Dirty { paths } if !paths.is_empty()), "{name}: {error:?}");
         assert_eq!((repository.tip(), status(&repository)), (base, before), "{name}");
@@ -125,8 +132,15 @@ fn work_that_begins_after_the_dry_run_is_safe_as_well() {
     let repository = TestRepository::with_work_tree();
     let base = repository.commit(&[("x", Some("1"))]);
     let (open, author, files) = (repository.open(), author(), [change("x", Some("1"), Some("2"))]);
-    let request =
-        NewCommit { branch: "main", base: Some(&base), files: &files, message: "m", author: &author, at: LATER };
+    let request = NewCommit {
+        branch: "main",
+        base: Some(&base),
+        files: &files,
+        message: "m",
+        author: &author,
+        at: LATER,
+        signer: None,
+    };
     let prepared = open.prepare(request).expect("a clean place");
     repository.write("x", "mine");
     let error = open.publish(&prepared).expect_err("dirty by now");
@@ -186,7 +200,7 @@ fn a_linked_work_tree_follows_its_own_branch() {
     let files = [change("x", Some("1"), Some("2"))];
     let elsewhere = publish(&repository.open(), Some(&base), &files).expect_err("another work tree has it");
     assert!(matches!(elsewhere, PublishError::CheckedOutElsewhere { .. }), "{elsewhere:?}");
-    let open = Repository::open(&Location::Folder(linked.clone())).expect("a linked work tree");
+    let open = Repository::open(&linked.clone()).expect("a linked work tree");
     publish(&open, Some(&base), &files).expect("its own branch");
     assert_eq!(fs::read_to_string(linked.join("x")).expect("a file"), "2");
     assert_eq!(repository.git(&["-C", linked.to_str().expect("text"), "status", "--porcelain"]), "");

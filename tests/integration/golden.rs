@@ -17,6 +17,7 @@ use bobbypin::{
     ops::{
         decide::{Decided, Inventories, Request, decide},
         load::InventoryFile,
+        selection::Selection,
     },
 };
 use jiff::Timestamp;
@@ -100,8 +101,12 @@ fn decided(name: &str, tree: &Tree) -> Decided {
     // An inventory says itself when it was taken.
     let now = Timestamp::UNIX_EPOCH;
     let inventory = InventoryFile { source: Source { path, bytes: Arc::from(bytes) }, read_at: now };
-    let request =
-        Request { clusters: Vec::new(), inventories: Inventories::Files(vec![inventory]), accept_removals: None, now };
+    let request = Request {
+        clusters: Selection::default(),
+        inventories: Inventories::Files(vec![inventory]),
+        accept_removals: None,
+        now,
+    };
     decide(tree, &request).unwrap_or_else(|error| panic!("{name}: {error:#?}"))
 }
 

@@ -13,6 +13,7 @@ use bobbypin::{
     ops::{
         decide::{DecideError, Decided, Inventories, Request, decide},
         load::InventoryFile,
+        selection::Selection,
     },
     plan::{Decision, LayerPlan, decision::HoldCause},
 };
@@ -160,7 +161,7 @@ impl World {
     pub(crate) fn decide_with(&self, inventory: &str) -> Result<Decided, DecideError> {
         let source = Source { path: "inventory.yaml".to_owned(), bytes: Arc::from(inventory.as_bytes()) };
         let request = Request {
-            clusters: Vec::new(),
+            clusters: Selection::default(),
             inventories: Inventories::Files(vec![InventoryFile { source, read_at: time(self.minute) }]),
             accept_removals: self.accept.clone(),
             now: time(self.minute),

@@ -11,7 +11,7 @@ use std::{
 
 use bobbypin::{
     diff::FileChange,
-    edge::git::{Location, NewCommit, PublishError, Published, Repository},
+    edge::git::{NewCommit, PublishError, Published, Repository},
     model::{
         name::Name,
         repository::Author,
@@ -133,7 +133,7 @@ impl TestRepository {
 
     /// Opens it the way the program does.
     pub(crate) fn open(&self) -> Repository {
-        Repository::open(&Location::Folder(self.path.clone())).expect("a repository that opens")
+        Repository::open(&self.path.clone()).expect("a repository that opens")
     }
 
     /// Fails unless Git finds nothing to complain about.
@@ -199,7 +199,15 @@ pub(crate) fn publish(
     files: &[FileChange],
 ) -> Result<Published, PublishError> {
     let author = author();
-    let request = NewCommit { branch: "main", base, files, message: "edge: 1 host added", author: &author, at: LATER };
+    let request = NewCommit {
+        branch: "main",
+        base,
+        files,
+        message: "edge: 1 host added",
+        author: &author,
+        at: LATER,
+        signer: None,
+    };
     repository.publish(&repository.prepare(request)?)
 }
 
