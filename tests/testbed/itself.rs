@@ -1,6 +1,7 @@
 //! The testbed is what it says: real clusters, apart from each other, that refuse what real ones refuse.
 
 use std::{
+    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -90,7 +91,7 @@ fn a_certificate_lets_in_while_it_holds() {
 fn every_definition_is_established_and_serves_the_version_that_clusters_have() {
     let host = support::host().admin();
     let definitions = crds::definitions();
-    assert_eq!(definitions.len(), 9);
+    assert_eq!(definitions.len(), 16);
     for definition in &definitions {
         host.wait_until_established(&crds::name(definition));
     }
@@ -102,12 +103,34 @@ fn every_definition_is_established_and_serves_the_version_that_clusters_have() {
         ("gateway.networking.k8s.io/v1alpha2", "tlsroutes"),
         ("helm.toolkit.fluxcd.io/v2", "helmreleases"),
         ("kustomize.toolkit.fluxcd.io/v1", "kustomizations"),
+        ("notification.toolkit.fluxcd.io/v1", "receivers"),
+        ("notification.toolkit.fluxcd.io/v1beta3", "alerts"),
+        ("notification.toolkit.fluxcd.io/v1beta3", "providers"),
+        ("source.toolkit.fluxcd.io/v1", "buckets"),
+        ("source.toolkit.fluxcd.io/v1", "externalartifacts"),
         ("source.toolkit.fluxcd.io/v1", "gitrepositories"),
+        ("source.toolkit.fluxcd.io/v1", "helmcharts"),
+        ("source.toolkit.fluxcd.io/v1", "helmrepositories"),
         ("source.toolkit.fluxcd.io/v1", "ocirepositories"),
     ] {
         let list = host.json(&format!("/apis/{group}/{plural}")).unwrap();
         assert_eq!(list["apiVersion"], group, "{plural}");
     }
+}
+
+#[test]
+fn the_definitions_of_flux_are_those_of_the_controllers_that_run() {
+    let versions = |component: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testbed").join(component).join("go.mod");
+        let text = fs::read_to_string(path).expect("a readable file");
+        let of_flux = text.lines().filter_map(|line| line.trim().strip_prefix("github.com/fluxcd/")?.split_once(" v"));
+        let of_controllers = of_flux.filter(|(name, _)| name.ends_with("-controller"));
+        let words = of_controllers.map(|(name, rest)| (name.to_owned(), rest.split(' ').next().map(str::to_owned)));
+        words.collect::<BTreeMap<_, _>>()
+    };
+    let installed = versions("crds");
+    assert_eq!(installed.len(), 4);
+    assert_eq!(installed, versions("flux"));
 }
 
 #[test]
@@ -174,6 +197,27 @@ fn thousands_of_ingresses_are_listed_in_pages() {
     assert_eq!(last["spec"]["tls"][0]["hosts"][0], "shop-01199.example.org");
     assert_eq!(last["metadata"]["managedFields"][0]["manager"], "helm");
     assert!((2000..6000).contains(&last.to_string().len()), "{} bytes", last.to_string().len());
+}
+
+#[test]
+fn act_runs_the_steps_of_a_workflow_on_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let workflow = folder.path().join("workflow.yaml");
+    let run = |step: &str| {
+        let text = format!("on: push\njobs: {{check: {{runs-on: ubuntu-latest, steps: [{{run: {step}}}]}}}}\n");
+        fs::write(&workflow, text).expect("a folder of ours");
+        let mut act = Command::new(support::component("act"));
+        act.args(["push", "--platform", "ubuntu-latest=-self-hosted", "--workflows"]).arg(&workflow);
+        act.current_dir(&folder)
+            .env_clear()
+            .env("PATH", env::var_os("PATH").expect("a PATH"))
+            .env("HOME", folder.path());
+        let done = act.output().expect("a program of ours");
+        (done.status.success(), String::from_utf8(done.stdout).expect("UTF-8"))
+    };
+    let (is_success, printed) = run("echo a$((40 + 2))b");
+    assert!(is_success && printed.contains("| a42b"), "{printed}");
+    assert!(!run("exit 3").0);
 }
 
 /// Set in the second copy of this program, the one that is killed: where its program writes who it is.

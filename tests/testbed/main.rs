@@ -5,7 +5,14 @@
     reason = "these tests start programs, in folders of their own, and wait for them"
 )]
 
+mod actions;
+mod api_transport;
 mod corefile;
+mod flux;
+mod gitea;
 mod itself;
 mod live;
+mod publishing;
+mod pull_requests;
 mod support;
+mod whole_loop;

@@ -81,6 +81,17 @@ impl Admin {
         })
     }
 
+    /// Changes one object that is there, by a merge of what the text says.
+    pub(crate) fn merge(&self, text: &str) -> kube::Result<()> {
+        wait_for(async {
+            for object in documents(text) {
+                let api = self.api_of(&object).await?;
+                api.patch(name(&object), &PatchParams::default(), &Patch::Merge(&object)).await?;
+            }
+            Ok(())
+        })
+    }
+
     /// Creates every document of a YAML text, in order.
     pub(crate) fn create(&self, text: &str) -> kube::Result<Vec<DynamicObject>> {
         wait_for(async {

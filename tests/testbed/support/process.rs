@@ -61,6 +61,20 @@ impl Process {
         Self { wrapper, folder: folder.to_owned() }
     }
 
+    /// Starts a program that has this environment, and nothing of that of the tests.
+    pub(crate) fn start_with(
+        program: &Path,
+        arguments: &[String],
+        environment: &[(&str, String)],
+        folder: &Path,
+    ) -> Self {
+        let mut all = vec!["-i".to_owned()];
+        all.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
+        all.push(program.display().to_string());
+        all.extend_from_slice(arguments);
+        Self::start(Path::new("/usr/bin/env"), &all, folder)
+    }
+
     /// Waits until `ready` says so. `false` when the program ended by itself before that.
     ///
     /// # Panics
