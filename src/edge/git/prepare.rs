@@ -41,7 +41,8 @@ pub struct NewCommit<'a> {
     pub signer: Option<&'a Signer>,
 }
 
-/// A commit that exists in memory only. [`Repository::publish`] and [`Server::replace`] make it real.
+/// A commit that exists in memory only. [`Repository::publish`] and [`Server::replace`](super::Server::replace) make it
+/// real.
 pub struct Prepared<'a> {
     pub(super) request: NewCommit<'a>,
     /// The id that the commit has, or will have.

@@ -1,7 +1,7 @@
 //! A commit is followed on its way through Flux: fetched, applied, installed. Nothing is written to a cluster.
 //!
-//! [`wanted`] says what is followed, [`progress`] how far it is by what was read last, and [`follow`] reads until all has
-//! arrived, nothing more can, or the time is over.
+//! [`fn@wanted`] says what is followed, [`fn@progress`] how far it is by what was read last, and [`fn@follow`] reads until
+//! all has arrived, nothing more can, or the time is over.
 
 mod follow;
 mod progress;
