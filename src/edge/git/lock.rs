@@ -18,7 +18,7 @@ use crate::{
         prepare::{commit_bytes, memory_repository, signature},
         remote::patiently,
         store::Store,
-        target::Swap,
+        swap::Swap,
     },
     model::{
         repository::{Author, LockReference},

@@ -20,6 +20,7 @@ mod publish;
 mod remote;
 mod sign;
 mod store;
+mod swap;
 mod target;
 mod tip;
 mod trust;
