@@ -3,7 +3,7 @@
 //! Every exchange has a deadline that holds whatever the server does, even if it sends one byte a second. Redirects are
 //! never followed, because credentials would go along. Answers have a size that is enough.
 
-mod error;
+pub(in crate::edge) mod error;
 #[cfg(test)]
 mod tests;
 
@@ -110,7 +110,8 @@ impl Credentials {
         text
     }
 
-    fn header(&self) -> Option<HeaderValue> {
+    /// What is sent; `None` when no header can carry it.
+    pub(in crate::edge) fn header(&self) -> Option<HeaderValue> {
         let text = SecretString::from(match self {
             Self::Basic { username, password } => {
                 format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.expose_secret())))

@@ -9,4 +9,5 @@ pub mod http;
 pub mod kube;
 pub mod program;
 pub mod receiver;
+pub mod registry;
 pub mod signals;

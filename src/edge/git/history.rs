@@ -101,6 +101,18 @@ impl Repository {
     }
 }
 
+impl Repository {
+    /// The bytes of a file that some commit has.
+    ///
+    /// # Errors
+    ///
+    /// [`GitError::Object`] when it cannot be read.
+    pub fn blob(&self, id: BlobId) -> Result<Vec<u8>, GitError> {
+        let failed = git_failed(|| format!("the file {}", id.0));
+        Ok(self.inner.find_blob(id.0).map_err(failed)?.content().to_vec())
+    }
+}
+
 /// Whether the commit was made with a parent, even if libgit2 hides it because a shallow clone does not have it.
 fn names_a_parent(commit: &Commit<'_>) -> bool {
     commit.raw_header_bytes().split(|byte| *byte == b'\n').any(|line| line.starts_with(b"parent "))

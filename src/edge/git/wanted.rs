@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{edge::git::GitError, model::tree::RepoPath};
+use crate::{
+    edge::git::GitError,
+    model::{cluster::CorefilePath, tree::RepoPath},
+};
 
 /// The largest file that is read, in bytes.
 pub(super) const MAX_FILE: u64 = 4 << 20;
@@ -18,28 +21,41 @@ pub struct Wanted {
     pub folders: Vec<RepoPath>,
     /// These files.
     pub files: Vec<RepoPath>,
-    /// Every file of one of these names, wherever it is.
+    /// Every file of one of these names, wherever it is. A `*` at the beginning stands for anything: `*.yaml`.
     pub names: Vec<String>,
 }
 
 impl Default for Wanted {
-    /// What the program reads of a repository: the clusters, its own settings, and how the folders hang together for
-    /// Flux.
+    /// What the program reads of a repository: the clusters, its own settings, how the folders hang together for Flux, and
+    /// the files that may hold a Corefile.
     fn default() -> Self {
         let path = |text| RepoPath::parse(text).expect("a literal that parses");
         Self {
             folders: vec![path("clusters")],
             files: vec![path("bobbypin.yaml")],
-            names: ["kustomization.yaml", "kustomization.yml", "Kustomization"].map(str::to_owned).to_vec(),
+            names: ["kustomization.yaml", "kustomization.yml", "Kustomization"]
+                .into_iter()
+                .chain(CorefilePath::NAMES)
+                .map(str::to_owned)
+                .collect(),
         }
     }
 }
 
 impl Wanted {
+    /// Every file that may hold an object of Kubernetes, or values of a chart.
+    pub fn manifests() -> Self {
+        Self { names: ["*.yaml", "*.yml"].map(str::to_owned).to_vec(), ..Self::default() }
+    }
+
     /// Whether something at this path, other than a folder, is read. What stands in the place of a wanted folder is.
     pub fn takes(&self, path: &str) -> bool {
         let name = path.rsplit('/').next().unwrap_or(path);
-        self.names.iter().any(|wanted| wanted == name) || self.is_ours(path)
+        let is_named = |wanted: &String| match wanted.strip_prefix('*') {
+            Some(end) => name.ends_with(end),
+            None => wanted == name,
+        };
+        self.names.iter().any(is_named) || self.is_ours(path)
     }
 
     /// Whether a folder can hold something that is read.

@@ -21,7 +21,7 @@ mod check;
 mod connection;
 mod error;
 mod read;
-mod server;
+pub(in crate::edge) mod server;
 
 #[cfg(test)]
 mod tests;

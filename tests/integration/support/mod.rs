@@ -8,4 +8,5 @@ pub(crate) mod git;
 pub(crate) mod git_server;
 pub(crate) mod git_ssh;
 pub(crate) mod network;
+pub(crate) mod registry;
 pub(crate) mod thorough;

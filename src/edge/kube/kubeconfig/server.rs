@@ -197,7 +197,8 @@ fn old_spelling(host: &str) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from_bits(high | last))
 }
 
-fn is_localhost(host: &str) -> bool {
+/// Whether it is a name of this machine.
+pub(in crate::edge) fn is_localhost(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     host == "localhost" || host.ends_with(".localhost")
 }
@@ -209,7 +210,8 @@ const METADATA: [IpAddr; 3] = [
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
 ];
 
-fn kind_of(address: IpAddr) -> Option<AddressKind> {
+/// What is special about an address; `None`: nothing.
+pub(in crate::edge) fn kind_of(address: IpAddr) -> Option<AddressKind> {
     if METADATA.contains(&address) {
         return Some(AddressKind::LinkLocal);
     }
@@ -229,7 +231,7 @@ fn kind_of(address: IpAddr) -> Option<AddressKind> {
 }
 
 /// The IPv4 address that an IPv6 address leads to: mapped, compatible, behind NAT64, or by 6to4.
-fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+pub(in crate::edge) fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let bits = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match v6.segments() {
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(bits(high, low)),
