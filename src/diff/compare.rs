@@ -98,7 +98,7 @@ pub(crate) fn compare(tree: &Tree, clusters: &[ClusterManifests]) -> Result<Chan
             let new = || Some(Arc::from(file.text.as_bytes()));
             match tree.entries.get(path) {
                 Some(Entry::File(bytes)) if **bytes == *file.text.as_bytes() => {}
-                Some(Entry::File(bytes)) if is_marked(bytes) => {
+                Some(Entry::File(bytes)) if is_marked(bytes) || cluster.edited_files.contains(path) => {
                     differing.push(Differing { path: path.clone(), old: Some(Arc::clone(bytes)), new: new() });
                 }
                 Some(entry) => occupied.push(in_the_way(path, path, entry)),

@@ -165,8 +165,8 @@ impl Verb {
     }
 }
 
-/// The hosts whose records an object gains, loses or changes: lines `rewrite name <host> <target>` below a key that
-/// ends in `.override`.
+/// The hosts whose records an object gains, loses or changes: lines `rewrite name <host> <target>` below a key that ends in
+/// `.override`, and lines `<address> <host>` below one that ends in `.hosts`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostChanges {
     /// Hosts without a record before.

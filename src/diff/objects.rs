@@ -11,6 +11,7 @@ use crate::{
         documents::{self, Document},
         fields, lines, secrets,
     },
+    dns::block,
     manifest::ClusterManifests,
     model::{
         layer::{Layer, TenantId},
@@ -296,7 +297,8 @@ fn layer_of(cluster: &ClusterManifests, path: &RepoPath) -> Option<Layer> {
 fn target(cluster: &ClusterManifests, path: &RepoPath, layer: Option<&Layer>) -> Target {
     let Some(layer @ Layer::Tenant(_)) = layer else { return Target::Host };
     let folder = cluster.folder.join(&format!("manifests/{}/cluster", layer.folder()));
-    if path.below(folder.as_str()).is_some() { Target::Tenant } else { Target::Host }
+    let is_in_tenant = path.below(folder.as_str()).is_some() || cluster.edited_files.contains(path);
+    if is_in_tenant { Target::Tenant } else { Target::Host }
 }
 
 fn tenant(target: Target, layer: Option<&Layer>) -> Option<TenantId> {
@@ -326,9 +328,26 @@ fn hosts(value: &Value) -> BTreeMap<&str, &str> {
     if value.get("kind").and_then(Value::as_str) != Some("ConfigMap") {
         return hosts;
     }
-    for (_, text) in data.into_iter().flatten().filter(|(key, _)| key.ends_with(".override")) {
-        let records =
-            text.as_str().unwrap_or_default().lines().filter_map(|line| line.trim().strip_prefix("rewrite name "));
+    // A host may stand in two forms while the one takes the place of the other; what it is answered with in the form that
+    // acts first counts.
+    for (_, text) in data.into_iter().flatten().filter(|(key, _)| key.ends_with(".hosts")) {
+        let lines = text.as_str().unwrap_or_default().lines();
+        for (address, host) in lines.filter_map(|line| line.trim().split_once(' ')) {
+            hosts.entry(host).or_insert(address);
+        }
+    }
+    for (key, text) in data.into_iter().flatten() {
+        let text = text.as_str().unwrap_or_default();
+        let lines: Vec<_> = match key.as_str() {
+            // In a Corefile only our block counts.
+            "Corefile" => {
+                let block = text.lines().map(str::trim).skip_while(|line| *line != block::BEGIN);
+                block.take_while(|line| *line != block::END).collect()
+            }
+            key if key.ends_with(".override") => text.lines().collect(),
+            _ => continue,
+        };
+        let records = lines.into_iter().filter_map(|line| line.trim().strip_prefix("rewrite name "));
         for record in records {
             let record = record.trim_start();
             let matched = ["exact ", "prefix ", "regex ", "substring ", "suffix "]

@@ -44,6 +44,9 @@ pub struct ClusterManifests {
     pub decided_files: BTreeSet<RepoPath>,
     /// The wanted files.
     pub files: BTreeMap<RepoPath, ManifestFile>,
+    /// Those of the wanted files that somebody else wrote and that only hold a block of ours. They may lie anywhere, carry
+    /// no mark, and are never made or deleted.
+    pub edited_files: BTreeSet<RepoPath>,
 }
 
 /// One wanted file.

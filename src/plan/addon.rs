@@ -46,13 +46,13 @@ impl Own {
 
 /// Our leaves of the tenant's object. That the add-on is on is not said again where the object says it by itself: off is
 /// off when the tenant says so.
-pub(super) fn patch(config: &TenantConfig, pinned: &Pinned, own: Own) -> Value {
+pub(super) fn patch(config: &TenantConfig, engine: &Engine, pinned: &Pinned, own: Own) -> Value {
     let values = ChartValues {
-        engine: config.engine,
-        mode: match config.engine {
+        engine: engine.clone(),
+        mode: match engine {
             // What the platform's add-on has by default is left to it.
             Engine::Ouroboros(OuroborosMode::CorednsImport) | Engine::Static(_) => None,
-            Engine::Ouroboros(mode) => Some(mode),
+            Engine::Ouroboros(mode) => Some(*mode),
         },
         ingress_class: None,
         cluster_domain: None,

@@ -109,7 +109,11 @@ fn layer<'a>(plan: &ClusterPlan, layer: &'a LayerPlan, files: &'a [RepoPath]) ->
         engine: release.map(|release| json!(release.engine)),
         delivery: release.map(|release| release.delivery(&layer.layer)),
         hosts: layer.hosts.iter().map(|(host, owner)| json!({"host": host, "owner": owner})).collect(),
-        files: files.iter().filter(|path| path.below(folder.as_str()).is_some()).map(RepoPath::as_str).collect(),
+        files: files
+            .iter()
+            .filter(|path| path.below(folder.as_str()).is_some() || layer.edits.contains_key(*path))
+            .map(RepoPath::as_str)
+            .collect(),
     }
 }
 

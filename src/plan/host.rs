@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::{
-    dns::{claims, ouroboros, policy::Owner},
+    dns::{
+        claims, hazards,
+        ouroboros::{self, external_dns, sources},
+        policy::{Claimant, Owner},
+    },
     model::{
-        cluster::{
-            Enabled, Engine, HostDelivery, IngressConfig, OuroborosMode, PackageSourceChoice, Platform,
-            Records as RecordsForm,
-        },
-        finding::{Finding, Severity},
+        cluster::{Enabled, Engine, HostDelivery, IngressConfig, OuroborosMode, PackageSourceChoice, Platform},
+        finding::Finding,
         hostname::Hostname,
-        inventory::IngressObject,
+        inventory::{ClusterInventory, IngressObject},
         layer::Layer,
         observed::Observed,
     },
@@ -20,11 +23,13 @@ use crate::{
         decision::{Decision, Reason},
         leaving, owner,
         pinned::Pinned,
-        records::{self, Recorded},
-        release::{
-            COZY_NAMESPACE, Chart, Form, GENERIC_NAMESPACE, OWN_PACKAGE, PLATFORM_PACKAGE, Records, Release, TwoStep,
+        records::{
+            self, Recorded,
+            form::RecordSite,
+            written::{self, Written},
         },
-        values::ChartValues,
+        release::{COZY_NAMESPACE, Form, GENERIC_NAMESPACE, OWN_PACKAGE, PLATFORM_PACKAGE, Release},
+        values::{ChartValues, watch},
     },
     platform::{
         host::{Target, emits, proxy_target},
@@ -250,71 +255,105 @@ fn deliver(
         Ok(pinned) => pinned,
         Err(reason) => return hold(Decision::hold(reason)),
     };
-    let ingresses = match (&context.inputs.inventory.host.ingresses, config.host.engine) {
+    let ingresses = match (&context.inputs.inventory.host.ingresses, &config.host.engine) {
         (Observed::Present(ingresses), _) => ingresses.as_slice(),
         (Observed::Unknown(unknown), Engine::Static(_)) => {
             return hold(Decision::not_observed("the host's Ingresses", unknown));
         }
         (Observed::Unknown(_) | Observed::Absent, _) => &[],
     };
-    findings.extend(ingress_findings(ingresses, site.class));
-    let values = chart_values(context, delivery, site);
+    let hazards = hazards::Site {
+        layer: &Layer::Host,
+        class: Some(site.class),
+        served: Some(site.class),
+        cluster_domain: site.cluster_domain,
+        engine: &config.host.engine,
+    };
+    findings.extend(hazards::of_ingresses(ingresses, &hazards));
+    let record_site = RecordSite {
+        cluster: &context.inputs.inventory.host,
+        namespace: site.namespace,
+        target: ouroboros::proxy_name(site.namespace, site.cluster_domain),
+        is_mounted: false,
+    };
+    let (written, recorded) = match &config.host.engine {
+        Engine::Ouroboros(mode) => {
+            let controller = chart_values(&config.host.engine, delivery, site).upstream(&pinned);
+            let predicted = predicted(&context.inputs.inventory.host, &controller, *mode);
+            match written::by_controller(context, &Layer::Host, &record_site, *mode, &predicted) {
+                Ok(written) => (written, Err(predicted)),
+                Err(obstacle) => return hold(obstacle),
+            }
+        }
+        Engine::Static(wanted) => {
+            let committed = records::form::committed(context, &Layer::Host, wanted.file());
+            let recorded = recorded(context, ingresses, site, &committed.hosts);
+            match written::by_static(context, &Layer::Host, &record_site, wanted, &committed, &recorded) {
+                Ok(written) => (written, Ok(recorded)),
+                Err(obstacle) => return hold(obstacle),
+            }
+        }
+    };
+    let values = chart_values(&written.chart_engine, delivery, site);
     let form = match delivery {
         HostDelivery::Overlay => Form::Overlay { values: values.wrapped(&pinned) },
         HostDelivery::Package { source: PackageSourceChoice::Platform } => {
             Form::Package { values: values.wrapped(&pinned) }
         }
         HostDelivery::Package { source: PackageSourceChoice::Own } => {
-            Form::OwnPackage { values: values.upstream(&pinned), chart: Chart::from(&pinned.chart) }
+            Form::OwnPackage { values: values.upstream(&pinned), chart: pinned.chart.clone() }
         }
         HostDelivery::HelmRelease => Form::HelmRelease {
             namespace: site.namespace,
-            chart: Chart::from(&pinned.chart),
+            chart: pinned.chart.clone(),
             values: values.upstream(&pinned),
         },
     };
-    let mut release = Release { form, engine: config.host.engine, records: None };
-    let recorded = match config.host.engine {
-        Engine::Ouroboros(_) => None,
-        Engine::Static(RecordsForm::RewriteSnippet) => {
-            if let Some(obstacle) = records::import_obstacle(&context.inputs.inventory.host, false) {
-                return hold(obstacle);
-            }
-            Some(recorded(context, ingresses, site))
-        }
-        Engine::Static(form) => return hold(Decision::hold(records::form_unavailable(form))),
-    };
-    let Some(recorded) = recorded else {
-        let mut draft = leaving::deliver(context, Layer::Host, reason, release);
-        draft.hosts = predicted(claims::of_ingresses(ingresses, Some(site.class)));
-        draft.findings = findings;
-        return draft;
-    };
-    release.records = Some(Records {
-        hosts: recorded.hosts.keys().cloned().collect(),
-        target: ouroboros::proxy_name(site.namespace, site.cluster_domain),
-        carrier: None,
-    });
-    findings.extend(recorded.findings);
-    let mut draft = leaving::deliver(context, Layer::Host, reason, release);
-    draft.hosts = recorded.hosts.into_iter().map(|(host, owner)| (host.to_string(), owner)).collect();
-    draft.keep(recorded.tombstones);
-    draft.loss = recorded.loss;
+    let release = Release { form, engine: written.engine.clone(), records: written.release(None) };
+    let draft = leaving::deliver(context, Layer::Host, reason, release);
+    finish(draft, written, recorded, findings)
+}
+
+/// Adds to a layer what its records say; `Err`: the names that the controller of ouroboros redirects.
+pub(super) fn finish(
+    mut draft: Draft,
+    written: Written,
+    recorded: Result<Recorded, BTreeMap<String, Option<Owner>>>,
+    findings: Vec<Finding>,
+) -> Draft {
     draft.findings = findings;
+    match recorded {
+        Err(predicted) => draft.hosts = predicted,
+        Ok(recorded) => {
+            draft.findings.extend(recorded.findings);
+            if written.records.is_some() {
+                draft.hosts = recorded.hosts.into_iter().map(|(host, owner)| (host.to_string(), owner)).collect();
+            }
+            draft.keep(recorded.tombstones, recorded.owners);
+            draft.loss = recorded.loss;
+        }
+    }
+    draft.findings.extend(written.findings);
+    draft.replacing(written.replaced);
+    if let (Some((file, text)), Decision::Deliver { .. }) = (written.edit, &draft.decision) {
+        draft.edits.insert(file.path().clone(), text);
+        if let Some(memory) = &mut draft.memory {
+            memory.corefile = Some(file);
+        }
+    }
     draft
 }
 
-fn chart_values<'a>(context: &Context<'_>, delivery: HostDelivery, site: &'a Site<'_>) -> ChartValues<'a> {
-    let engine = context.inputs.config.host.engine;
+fn chart_values<'a>(engine: &Engine, delivery: HostDelivery, site: &'a Site<'_>) -> ChartValues<'a> {
     let is_overlay = delivery == HostDelivery::Overlay;
     let mode = match engine {
         // What the platform's chart has by default is left to it.
         Engine::Ouroboros(OuroborosMode::Coredns) if is_overlay => None,
-        Engine::Ouroboros(mode) => Some(mode),
+        Engine::Ouroboros(mode) => Some(*mode),
         Engine::Static(_) => None,
     };
     ChartValues {
-        engine,
+        engine: engine.clone(),
         mode,
         ingress_class: Some(site.class),
         // On cozystack the domain of the host is found at run time, as the platform's own release does.
@@ -324,70 +363,43 @@ fn chart_values<'a>(context: &Context<'_>, delivery: HostDelivery, site: &'a Sit
     }
 }
 
-fn recorded(context: &Context<'_>, ingresses: &[IngressObject], site: &Site<'_>) -> Recorded {
-    let committed = records::committed_hosts(context.committed(&Layer::Host, TwoStep::HostRecords.file()));
-    let hostnames = &context.inputs.config.hostnames;
-    let mut policy = records::policy(hostnames, None, [site.cluster_domain.to_owned()]);
-    if let PlatformFacts::Cozystack(values) = context.inputs.platform {
-        // The platform's own Ingresses lie below its host name.
-        policy.system_suffixes.extend(values.root_host().and_then(|host| Hostname::parse(host).ok()));
-    }
+fn recorded(
+    context: &Context<'_>,
+    ingresses: &[IngressObject],
+    site: &Site<'_>,
+    committed: &BTreeSet<Hostname>,
+) -> Recorded {
     let claims = claims::of_ingresses(ingresses, Some(site.class));
-    records::decide(context, claims, &policy, &committed, ingresses.is_empty(), context.memory(&Layer::Host))
+    let (claimant, memory) = (Claimant::ItsNamespace, context.memory(&Layer::Host));
+    records::decide(context, claims, claimant, committed, ingresses.is_empty(), memory)
 }
 
-/// The names that ouroboros will redirect by itself.
-pub(super) fn predicted<'a>(claims: impl Iterator<Item = claims::Claim<'a>>) -> BTreeMap<String, Option<Owner>> {
-    let owner = |claim: claims::Claim<'a>| Owner {
-        kind: claim.kind,
-        namespace: claim.owner.namespace.to_string(),
-        name: claim.owner.name.to_string(),
+/// The names that the controller of ouroboros will redirect by itself. `values`: those that its chart gets.
+pub(super) fn predicted(
+    cluster: &ClusterInventory,
+    values: &Value,
+    mode: OuroborosMode,
+) -> BTreeMap<String, Option<Owner>> {
+    let objects = sources::Objects {
+        ingresses: cluster.ingresses.present().map_or(&[], Vec::as_slice),
+        gateways: cluster.gateways.present().map_or(&[], Vec::as_slice),
+        http_routes: cluster.http_routes.present().map_or(&[], Vec::as_slice),
     };
-    ouroboros::redirected(claims).into_iter().map(|(name, claim)| (name, Some(owner(claim)))).collect()
-}
-
-/// Hosts that the fix does not reach, with the Ingress.
-fn ingress_findings(ingresses: &[IngressObject], class: &str) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for ingress in ingresses {
-        let subject = format!("Ingress/{}/{}", ingress.meta.namespace, ingress.meta.name);
-        if !claims::is_of_class(ingress, Some(class)) {
-            if !ingress.tls_hosts.is_empty() {
-                findings.push(Finding {
-                    severity: Severity::Info,
-                    rule: "OtherIngressClass",
-                    subject,
-                    message: format!(
-                        "its class is {}, not {class}: its hosts are served by another controller and are not redirected",
-                        ingress.class.as_deref().unwrap_or("not set")
-                    ),
-                    fix: None,
-                });
-            }
-            continue;
-        }
-        let tls: BTreeSet<_> = ingress.tls_hosts.iter().collect();
-        let uncovered: Vec<_> = ingress
-            .rule_hosts
-            .iter()
-            .filter(|host| !tls.contains(host))
-            .map(|host| host.escape_debug().to_string())
-            .collect();
-        if !uncovered.is_empty() {
-            findings.push(Finding {
-                severity: Severity::Warning,
-                rule: "HostWithoutTls",
-                subject,
-                message: format!("no tls section names {}: only TLS hosts are redirected", uncovered.join(", ")),
-                fix: None,
-            });
-        }
-    }
-    findings
+    let owner = |claim: claims::Claim<'_>| Owner {
+        kind: claim.kind,
+        namespace: claim.owner.namespace.clone(),
+        name: claim.owner.name.clone(),
+    };
+    let takes = |name: &str| match mode {
+        OuroborosMode::ExternalDns => external_dns::takes(name),
+        OuroborosMode::Coredns | OuroborosMode::CorednsImport => true,
+    };
+    let names = ouroboros::redirected(sources::claims(&objects, &watch(values)));
+    names.into_iter().filter(|(name, _)| takes(name)).map(|(name, claim)| (name, Some(owner(claim)))).collect()
 }
 
 /// The proof that an overlay and the platform's own `Package` have no leaf in common.
-fn shared_leaf(draft: &Draft, emitted: &serde_json::Value) -> Option<Reason> {
+fn shared_leaf(draft: &Draft, emitted: &Value) -> Option<Reason> {
     let Decision::Deliver { release, .. } = &draft.decision else { return None };
     let Form::Overlay { values } = &release.form else { return None };
     let ours = serde_json::json!({"components": {"ouroboros": {"values": values}}});

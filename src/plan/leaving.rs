@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    dns::snippet,
+    dns::{block, hosts_file, snippet},
     model::{
+        cluster::CorefilePath,
         finding::{Finding, Severity},
         inventory::{ClusterInventory, TenantObject},
         layer::Layer,
@@ -22,9 +23,12 @@ use crate::{
         Context, Draft,
         decision::{Decision, Reason},
         owner, records,
-        release::{Form, HELM_RELEASE_FILES, PLATFORM_PACKAGE, Release, TwoStep},
+        release::{ADDON_FILE, Form, HELM_RELEASE_FILES, PLATFORM_PACKAGE, Release, TwoStep},
     },
 };
+
+/// The keys of `coredns-custom` that are ours.
+const OUR_KEYS: [&str; 2] = [snippet::KEY, hosts_file::KEY];
 
 /// A layer that is not wanted.
 pub(super) fn leave(context: &Context<'_>, layer: Layer, mut reason: Reason) -> Draft {
@@ -35,14 +39,14 @@ pub(super) fn leave(context: &Context<'_>, layer: Layer, mut reason: Reason) -> 
     let findings = still_named(context, &layer, &withdraw);
     let mut draft = Draft { findings, ..Draft::new(layer, Decision::Remove { reason, withdraw }) };
     draft.memory = Some(LayerState { leaving, ..LayerState::default() });
-    draft
+    without_block(context, draft)
 }
 
 /// The first steps of a change away from the add-on, which come before anything is asked of the tenant's object: what it
 /// says may still be what our patch says. The records go too, because their proxy does.
 pub(super) fn addon_first(context: &Context<'_>, layer: &Layer) -> Option<Draft> {
     let wanted = BTreeSet::from([TwoStep::Overlay, TwoStep::HostRecords]);
-    context.committed(layer, TwoStep::Addon.file())?;
+    context.committed(layer, ADDON_FILE)?;
     let (withdraw, leaving) = pending(context, layer, &wanted);
     if withdraw.is_empty() {
         return None;
@@ -51,12 +55,13 @@ pub(super) fn addon_first(context: &Context<'_>, layer: &Layer) -> Option<Draft>
     let before = context.memory(layer).cloned().unwrap_or_default();
     let decision = Decision::Remove { reason: delivery_changed(), withdraw };
     let draft = Draft { findings, ..Draft::new(layer.clone(), decision) };
-    Some(Draft { memory: Some(LayerState { leaving, ..before }), ..draft })
+    let draft = Draft { memory: Some(LayerState { leaving, ..before }), ..draft };
+    Some(without_block(context, draft))
 }
 
 /// Whether a patch of ours that was emptied may still be in force in the tenant's object.
 pub(super) fn addon_lingers(context: &Context<'_>, layer: &Layer) -> bool {
-    let committed = context.committed(layer, TwoStep::Addon.file());
+    let committed = context.committed(layer, ADDON_FILE);
     // The inventory by which it was emptied proves nothing yet.
     let is_later = context.memory(layer).and_then(|memory| memory.leaving).is_some_and(|since| context.now() > since);
     committed.is_some_and(|text| TwoStep::Addon.is_emptied(text)) && !(is_later && is_off(context, layer))
@@ -111,7 +116,7 @@ pub(super) fn deliver(context: &Context<'_>, layer: Layer, reason: Reason, relea
     };
     let mut draft = Draft::new(layer, decision);
     draft.memory = Some(LayerState { leaving, ..LayerState::default() });
-    draft
+    without_block(context, draft)
 }
 
 /// Why a release that changed hands cannot be installed yet.
@@ -132,14 +137,18 @@ fn former_release(context: &Context<'_>, layer: &Layer, declared: Option<&str>) 
 fn pending(context: &Context<'_>, layer: &Layer, wanted: &BTreeSet<TwoStep>) -> (BTreeSet<TwoStep>, Option<Timestamp>) {
     let since = context.memory(layer).and_then(|memory| memory.leaving);
     let is_later = context.is_identified() && since.is_some_and(|since| context.now() > since);
-    let is_empty = |step: TwoStep| context.committed(layer, step.file()).is_some_and(|text| step.is_emptied(text));
+    let block = context.memory(layer).and_then(|memory| memory.corefile.as_ref());
+    let is_empty = |step: TwoStep| match step.file() {
+        Some(file) => context.committed(layer, file).is_some_and(|text| step.is_emptied(text)),
+        None => block.is_some() && records::form::committed_block(context, layer, None).is_none(),
+    };
     let is_pending = |step: &TwoStep| {
-        !wanted.contains(step)
-            && context.committed(layer, step.file()).is_some()
-            && !(is_later && is_empty(*step) && is_gone(context, layer, *step))
+        let is_declared = step.file().map_or(block.is_some(), |file| context.committed(layer, file).is_some());
+        !wanted.contains(step) && is_declared && !(is_later && is_empty(*step) && is_gone(context, layer, *step))
     };
     let mut pending: BTreeSet<_> = TwoStep::ALL.into_iter().filter(is_pending).collect();
-    if pending.contains(&TwoStep::TenantRecords) {
+    let records = [TwoStep::TenantRecords, TwoStep::CorefileBlock];
+    if records.iter().any(|step| pending.contains(step)) {
         pending.retain(|step| *step != TwoStep::Addon || is_empty(*step));
     }
     // What this run empties can only be seen gone by an inventory that is later than this one.
@@ -153,8 +162,10 @@ impl TwoStep {
     fn is_emptied(self, text: &str) -> bool {
         let full = match self {
             Self::Overlay => "components:",
-            Self::HostRecords | Self::TenantRecords => snippet::KEY,
+            Self::HostRecords | Self::TenantRecords => return !OUR_KEYS.iter().any(|key| text.contains(key)),
             Self::Addon => "kubernetes.yaml",
+            // The file is not ours.
+            Self::CorefileBlock => block::BEGIN,
         };
         !text.contains(full)
     }
@@ -169,6 +180,10 @@ fn is_gone(context: &Context<'_>, layer: &Layer, step: TwoStep) -> bool {
             Observed::Absent => true,
             Observed::Unknown(_) => false,
         },
+        (TwoStep::CorefileBlock, Layer::Host) => lacks_our_block(&inventory.host),
+        (TwoStep::CorefileBlock, Layer::Tenant(tenant)) => {
+            inventory.tenant_clusters.get(tenant).is_some_and(lacks_our_block)
+        }
         (TwoStep::HostRecords, _) => lacks_our_key(&inventory.host),
         (TwoStep::TenantRecords, Layer::Tenant(tenant)) => {
             inventory.tenant_clusters.get(tenant).is_some_and(lacks_our_key)
@@ -206,8 +221,55 @@ fn has_our_leaves(spec: &Value) -> bool {
 fn lacks_our_key(cluster: &ClusterInventory) -> bool {
     match &cluster.dns_config_maps {
         Observed::Present(config_maps) => {
-            config_maps.get("coredns-custom").is_none_or(|data| !data.contains_key(snippet::KEY))
+            config_maps.get("coredns-custom").is_none_or(|data| !OUR_KEYS.iter().any(|key| data.contains_key(*key)))
         }
         Observed::Absent | Observed::Unknown(_) => false,
+    }
+}
+
+fn lacks_our_block(cluster: &ClusterInventory) -> bool {
+    match &cluster.dns_config_maps {
+        Observed::Present(config_maps) => {
+            let corefile = config_maps.get("coredns").and_then(|data| data.get("Corefile"));
+            corefile.is_none_or(|corefile| !corefile.contains(block::BEGIN))
+        }
+        Observed::Absent | Observed::Unknown(_) => false,
+    }
+}
+
+/// Takes a block that is on its way out of its file, and remembers the file until the cluster was seen without it.
+///
+/// A file that cannot be edited is left alone, and told.
+fn without_block(context: &Context<'_>, mut draft: Draft) -> Draft {
+    let goes = match &draft.decision {
+        Decision::Deliver { withdraw, .. } | Decision::Remove { withdraw, .. } => {
+            withdraw.contains(&TwoStep::CorefileBlock)
+        }
+        Decision::Hold { .. } => return draft,
+    };
+    let Some(file) = context.memory(&draft.layer).and_then(|memory| memory.corefile.clone()) else { return draft };
+    let stands = records::form::committed_block(context, &draft.layer, None).is_some();
+    if goes {
+        take_block_out(context, &mut draft, &file);
+    }
+    if let Some(memory) = draft.memory.as_mut().filter(|_| goes || stands) {
+        memory.corefile = Some(file);
+    }
+    draft
+}
+
+/// Takes our block out of a file, if it is there.
+pub(super) fn take_block_out(context: &Context<'_>, draft: &mut Draft, file: &CorefilePath) {
+    let Some(text) = context.text(file.path()) else { return };
+    match block::write(text, [], "") {
+        Ok(without) if without != text => drop(draft.edits.insert(file.path().clone(), without)),
+        Ok(_) => {}
+        Err(error) => draft.findings.push(Finding {
+            severity: Severity::Error,
+            rule: "CorefileNotEditable",
+            subject: file.to_string(),
+            message: format!("the block of records cannot be taken out: {error}"),
+            fix: Some(format!("take the lines from `{}` to `{}` out of it", block::BEGIN, block::END)),
+        }),
     }
 }

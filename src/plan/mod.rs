@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::{
-    dns::policy::Owner,
+    dns::policy::{Owner, Policy},
     manifest::MARK,
     model::{
         cluster::ClusterConfig,
@@ -21,7 +21,7 @@ use crate::{
         observed::{Observed, Unknown},
         pins::{PinName, Pins},
         stamp::Stamp,
-        state::{LayerState, State},
+        state::{HostOwner, LayerState, State},
         tree::{Entry, RepoPath, Tree, resolve},
     },
     platform::values::PlatformValues,
@@ -43,6 +43,7 @@ mod tenant;
 mod values;
 
 pub use decision::{Decision, HoldCause, Reason};
+pub use pinned::findings as pin_findings;
 pub use removal::Refusal;
 
 /// Everything that the decision about one cluster depends on.
@@ -60,6 +61,9 @@ pub struct Inputs<'a> {
     pub pins: &'a Pins,
     /// What earlier runs remembered.
     pub state: &'a State,
+    /// Names that are never redirected because of how this repository is published, and what each is
+    /// reserved for, as in `for the Git server`.
+    pub reserved: &'a BTreeMap<Hostname, &'static str>,
     /// What is committed.
     pub tree: &'a Tree,
     /// The removals that a person accepted, by the hash that a refusal printed.
@@ -108,6 +112,8 @@ pub struct LayerPlan {
     pub is_committed: bool,
     /// The hosts that are redirected there: by the committed records, or, where ouroboros writes them, by its rules.
     pub hosts: BTreeMap<String, Option<Owner>>,
+    /// The files of other people in which a block of ours changes, with their whole new text. A held layer has none.
+    pub edits: BTreeMap<RepoPath, String>,
 }
 
 /// The decision about one layer, before the removals of the whole cluster are weighed.
@@ -119,6 +125,8 @@ struct Draft {
     /// What the next run must remember; `None`: what was remembered before.
     memory: Option<LayerState>,
     loss: removal::Loss,
+    /// Files of other people in which a block of ours changes.
+    edits: BTreeMap<RepoPath, String>,
 }
 
 impl Draft {
@@ -129,15 +137,32 @@ impl Draft {
             Decision::Hold { .. } => None,
             Decision::Deliver { .. } | Decision::Remove { .. } => Some(LayerState::default()),
         };
-        Self { layer, decision, hosts: BTreeMap::new(), findings: Vec::new(), memory, loss: removal::Loss::default() }
+        Self {
+            layer,
+            decision,
+            hosts: BTreeMap::new(),
+            findings: Vec::new(),
+            memory,
+            loss: removal::Loss::default(),
+            edits: BTreeMap::new(),
+        }
     }
 
-    /// Remembers since when hosts that keep their record were not seen. Where records are on their way out as a whole,
-    /// nothing waits for single ones.
-    fn keep(&mut self, tombstones: BTreeMap<Hostname, Timestamp>) {
+    /// Remembers since when the new way of answering is in the cluster, while the former one is still there.
+    fn replacing(&mut self, replaced: Option<Timestamp>) {
         if let (Decision::Deliver { .. }, Some(memory)) = (&self.decision, &mut self.memory) {
+            memory.replaced = replaced;
+        }
+    }
+
+    /// Remembers since when hosts that keep their record were not seen, and whose hosts are. Where records are on their way
+    /// out as a whole, nothing waits for single ones; whose they are does not change by that.
+    fn keep(&mut self, tombstones: BTreeMap<Hostname, Timestamp>, owners: BTreeMap<Hostname, HostOwner>) {
+        let Some(memory) = &mut self.memory else { return };
+        if let Decision::Deliver { .. } = self.decision {
             memory.tombstones = tombstones;
         }
+        memory.owners = owners;
     }
 }
 
@@ -150,7 +175,9 @@ pub fn plan(inputs: &Inputs<'_>) -> ClusterPlan {
         Some(refusal) if inputs.accept_removals == Some(&refusal.accept) => (self::drafts(inputs, true).0, None),
         Some(refusal) => (removal::refuse(drafts, &refusal), Some(refusal)),
     };
+    let drafts = one_writer(drafts);
     findings.extend(version_finding(inputs, &drafts));
+    findings.extend(pinned::findings(inputs.pins, &inputs.config.pins, inputs.inventory.observed_at));
     let mut state = State::default();
     let mut layers = Vec::with_capacity(drafts.len());
     for draft in drafts {
@@ -166,13 +193,36 @@ pub fn plan(inputs: &Inputs<'_>) -> ClusterPlan {
         }
         let kustomization = inputs.folder.join("manifests").join(&draft.layer.folder()).join("kustomization.yaml");
         let is_committed = inputs.tree.file(kustomization.as_str()).is_some();
-        layers.push(LayerPlan { layer: draft.layer, decision: draft.decision, is_committed, hosts: draft.hosts });
+        let edits = match draft.decision {
+            Decision::Hold { .. } => BTreeMap::new(),
+            Decision::Deliver { .. } | Decision::Remove { .. } => draft.edits,
+        };
+        let (layer, decision, hosts) = (draft.layer, draft.decision, draft.hosts);
+        layers.push(LayerPlan { layer, decision, is_committed, hosts, edits });
     }
     findings.sort();
     findings.dedup();
     let (name, folder) = (inputs.config.name.clone(), inputs.folder.clone());
     let stamp = committed_stamp(inputs);
     ClusterPlan { name, folder, layers, state, findings, refusal, stamp }
+}
+
+/// Holds every layer whose block would go into a file that another layer of the cluster has its block in.
+fn one_writer(drafts: Vec<Draft>) -> Vec<Draft> {
+    let mut writers: BTreeMap<RepoPath, usize> = BTreeMap::new();
+    for path in drafts.iter().flat_map(|draft| draft.edits.keys()) {
+        *writers.entry(path.clone()).or_default() += 1;
+    }
+    let hold = |draft: Draft| match draft.edits.keys().find(|path| writers[*path] > 1) {
+        None => draft,
+        Some(path) => {
+            let message =
+                format!("two layers have their records in the Corefile of {path}, and each has a DNS of its own");
+            let reason = Reason::new("CorefileShared", message).fix("name the right file for each in cluster.yaml");
+            Draft { decision: Decision::hold(reason), memory: None, edits: BTreeMap::new(), ..draft }
+        }
+    };
+    drafts.into_iter().map(hold).collect()
 }
 
 fn committed_stamp(inputs: &Inputs<'_>) -> Option<Stamp> {
@@ -204,7 +254,8 @@ fn version_finding(inputs: &Inputs<'_>, drafts: &[Draft]) -> Option<Finding> {
 
 /// Decides about every layer by itself.
 fn drafts(inputs: &Inputs<'_>, removals_accepted: bool) -> (Vec<Draft>, Vec<Finding>) {
-    let context = Context { inputs, removals_accepted, references: references(inputs.tree) };
+    let (references, policy) = (references(inputs.tree), records::policy(inputs));
+    let context = Context { inputs, removals_accepted, references, policy };
     if let Some(refused) = context.wrong_cluster() {
         let mut layers = BTreeSet::from([Layer::Host]);
         layers.extend(context.committed_tenants().into_iter().map(Layer::Tenant));
@@ -224,6 +275,8 @@ struct Context<'a> {
     removals_accepted: bool,
     /// Every path that some kustomization of the repository names, resolved.
     references: BTreeSet<String>,
+    /// Who may claim which hosts.
+    policy: Policy,
 }
 
 impl<'a> Context<'a> {
@@ -248,6 +301,11 @@ impl<'a> Context<'a> {
     /// refused, but it proves nothing to be gone.
     fn is_identified(&self) -> bool {
         self.inputs.config.uid.is_none() || matches!(self.inputs.inventory.host.uid, Observed::Present(_))
+    }
+
+    /// The text of any file of the repository.
+    fn text(&self, path: &RepoPath) -> Option<&'a str> {
+        std::str::from_utf8(self.inputs.tree.file(path.as_str())?).ok()
     }
 
     /// The text of a file of ours below a layer's folder.

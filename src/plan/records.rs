@@ -1,30 +1,30 @@
-//! The records of the static engine: which hosts stand in Git after this run.
+//! The records of the static engine: which hosts stand in Git after this run, and in which form.
+
+pub(super) mod form;
+pub(super) mod former;
+pub(super) mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     dns::{
         claims::Claim,
-        corefile,
-        policy::{self, Owner, Policy},
-        snippet,
+        policy::{self, Claimant, Memory, Owner, Policy},
     },
     model::{
-        cluster::{HostnamePolicy, Records},
+        cluster::Platform,
         finding::Finding,
         hostname::Hostname,
-        inventory::ClusterInventory,
         observed::Observed,
-        state::LayerState,
+        state::{HostOwner, LayerState},
     },
-    plan::{
-        Context,
-        decision::{Decision, Reason},
-        removal::Loss,
-    },
+    plan::{Context, Inputs, PlatformFacts, removal::Loss, tenant::TENANT_DOMAIN},
 };
+
+/// How long a host at least stays with a namespace that does not claim it any more, before another one may have it.
+const KEPT_FOR_OWNER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The records of one layer.
 pub(super) struct Recorded {
@@ -32,6 +32,8 @@ pub(super) struct Recorded {
     pub(super) hosts: BTreeMap<Hostname, Option<Owner>>,
     /// Hosts that keep their record for now, with the time since when they were not seen.
     pub(super) tombstones: BTreeMap<Hostname, Timestamp>,
+    /// Who has which host, where several may claim it.
+    pub(super) owners: BTreeMap<Hostname, HostOwner>,
     /// What went missing.
     pub(super) loss: Loss,
     /// What a person should know.
@@ -40,16 +42,28 @@ pub(super) struct Recorded {
 
 /// Decides about the records of one layer.
 ///
-/// `committed` is the snippet that stands in Git, `nothing_seen` tells that the inventory lists not one object.
+/// `committed` are the hosts with a record in Git, `nothing_seen` tells that the inventory lists not one object.
 pub(super) fn decide<'a>(
     context: &Context<'_>,
     claims: impl Iterator<Item = Claim<'a>>,
-    policy: &Policy,
+    claimant: Claimant<'_>,
     committed: &BTreeSet<Hostname>,
     nothing_seen: bool,
     memory: Option<&LayerState>,
 ) -> Recorded {
-    let verdict = policy::decide(claims, policy, committed);
+    let none = BTreeMap::new();
+    let verdict = policy::decide(
+        claims,
+        claimant,
+        &context.policy,
+        &Memory {
+            committed,
+            owners: memory.map_or(&none, |memory| &memory.owners),
+            now: context.now(),
+            retention: context.inputs.config.removal.confirm_after.max(KEPT_FOR_OWNER),
+            proves_absence: context.is_identified(),
+        },
+    );
     let mut hosts: BTreeMap<_, _> = verdict.records.into_iter().map(|(host, owner)| (host, Some(owner))).collect();
     let mut tombstones = BTreeMap::new();
     let mut missing = Vec::new();
@@ -68,6 +82,7 @@ pub(super) fn decide<'a>(
     Recorded {
         hosts,
         tombstones,
+        owners: verdict.owners,
         loss: Loss { committed: committed.len(), missing, is_total },
         findings: verdict.findings,
     }
@@ -79,48 +94,9 @@ pub(super) fn is_confirmed(context: &Context<'_>, since: Timestamp) -> bool {
     context.removals_accepted || is_later && context.is_identified()
 }
 
-/// The hosts of a committed file that holds a snippet.
-pub(super) fn committed_hosts(file: Option<&str>) -> BTreeSet<Hostname> {
-    // The snippet is a literal block in a file of ours; its lines are the only ones that begin like this.
-    file.map_or_else(BTreeSet::new, |text| {
-        let lines: String = text.lines().map(|line| line.trim_start().to_owned() + "\n").collect();
-        snippet::hosts(&lines)
-    })
-}
-
-/// What must be so in a cluster before a snippet in `coredns-custom` has any effect.
-///
-/// `guaranteed` tells that the platform itself keeps the import line, so that not having looked is no obstacle.
-pub(super) fn import_obstacle(cluster: &ClusterInventory, guaranteed: bool) -> Option<Decision> {
-    let config_maps = match &cluster.dns_config_maps {
-        Observed::Present(config_maps) => config_maps,
-        Observed::Unknown(_) | Observed::Absent if guaranteed => return None,
-        Observed::Unknown(unknown) => return Some(Decision::not_observed("ConfigMap/kube-system/coredns", unknown)),
-        Observed::Absent => return Some(no_import("there is no ConfigMap/kube-system/coredns")),
-    };
-    let Some(coredns) = config_maps.get("coredns") else {
-        return (!guaranteed).then(|| no_import("there is no ConfigMap/kube-system/coredns"));
-    };
-    let imports = coredns.get("Corefile").is_some_and(|corefile| corefile::imports_overrides(corefile));
-    (!imports).then(|| no_import("the Corefile in ConfigMap/kube-system/coredns does not import override files"))
-}
-
-fn no_import(what: &str) -> Decision {
-    Decision::hold(
-        Reason::new("ImportDirectiveMissing", format!("{what}, so records in coredns-custom would have no effect"))
-            .fix(
-                "add this line to the server block of the Corefile, and mount ConfigMap coredns-custom there: \
-             import /etc/coredns/custom/*.override",
-            ),
-    )
-}
-
-/// The policy of a layer. `claimant`: every claim counts as this namespace's.
-pub(super) fn policy(
-    hostnames: &HostnamePolicy,
-    claimant: Option<&str>,
-    cluster_domains: impl IntoIterator<Item = String>,
-) -> Policy {
+/// Who may claim what, in every layer.
+pub(super) fn policy(inputs: &Inputs<'_>) -> Policy {
+    let hostnames = &inputs.config.hostnames;
     let mut grants: BTreeMap<String, Vec<Hostname>> = BTreeMap::new();
     for delegation in &hostnames.delegations {
         for namespace in &delegation.namespaces {
@@ -128,23 +104,60 @@ pub(super) fn policy(
         }
     }
     Policy {
-        claimant: claimant.map(str::to_owned),
         grants,
-        system_suffixes: Vec::new(),
-        reserved: hostnames.reserved.iter().cloned().collect(),
-        cluster_domains: cluster_domains.into_iter().collect(),
+        platform_host: match inputs.platform {
+            PlatformFacts::Cozystack(values) => values.root_host().and_then(|host| Hostname::parse(host).ok()),
+            PlatformFacts::Generic | PlatformFacts::Unknown(_) => None,
+        },
+        reserved: reserved(inputs),
+        denied_suffixes: cluster_domains(inputs).into_iter().chain(hostnames.search_domains.iter().cloned()).collect(),
         quota_per_namespace: hostnames.quota_per_namespace,
         quota_total: hostnames.quota_total,
     }
 }
 
-/// Why a form of records that this version does not write holds its layer.
-pub(super) fn form_unavailable(form: Records) -> Reason {
-    let name = match form {
-        Records::RewriteSnippet => "rewrite-snippet",
-        Records::HostsFile => "hosts-file",
-        Records::CorefileBlock => "corefile-block",
-    };
-    Reason::new("RecordsFormUnavailable", format!("this version does not write records in the form {name}"))
-        .fix("set static.records: rewrite-snippet in cluster.yaml")
+/// The domains of the host and of every tenant that is known: to the pods of one, the names of another are foreign too.
+fn cluster_domains(inputs: &Inputs<'_>) -> BTreeSet<String> {
+    let config = inputs.config;
+    let mut domains = BTreeSet::new();
+    match (inputs.platform, &config.platform) {
+        (PlatformFacts::Cozystack(values), _) => {
+            domains.extend(values.cluster_domain().map(str::to_owned));
+            domains.insert(TENANT_DOMAIN.to_owned());
+        }
+        (PlatformFacts::Generic | PlatformFacts::Unknown(_), Platform::Generic { ingress }) => {
+            domains.insert(ingress.cluster_domain.clone());
+        }
+        (PlatformFacts::Generic | PlatformFacts::Unknown(_), Platform::Cozystack { .. }) => (),
+    }
+    let tenants = config.tenants.listed.values().chain([&config.tenants.defaults]);
+    domains.extend(tenants.filter_map(|tenant| tenant.ingress.as_ref()).map(|ingress| ingress.cluster_domain.clone()));
+    domains
+}
+
+/// The names without which the fix itself could not be delivered or changed, and those that the settings name.
+fn reserved(inputs: &Inputs<'_>) -> BTreeMap<Hostname, &'static str> {
+    let mut reserved: BTreeMap<Hostname, &'static str> = inputs.reserved.clone();
+    let mut add = |address: &str, what| reserved.extend(Hostname::of_address(address).map(|host| (host, what)));
+    add(&inputs.config.pins.chart_repository, "for the registry of the chart");
+    for (registry, mirror) in &inputs.config.pins.mirrors {
+        add(registry, "for a registry of images");
+        add(mirror, "for a mirror of a registry");
+    }
+    for pin in inputs.pins.0.values() {
+        add(&pin.repository, "for a registry of images");
+    }
+    if let Observed::Present(sources) = &inputs.inventory.git_repositories {
+        for source in sources {
+            add(&source.url, "for the Git server that Flux reads");
+        }
+    }
+    if let Observed::Present(settings) = &inputs.inventory.platform_settings {
+        settings.get("api-server-endpoint").into_iter().for_each(|url| add(url, "for the API server"));
+    }
+    if let PlatformFacts::Cozystack(values) = inputs.platform {
+        values.api_server_endpoint().into_iter().for_each(|url| add(url, "for the API server"));
+    }
+    reserved.extend(inputs.config.hostnames.reserved.iter().map(|host| (host.clone(), "by hostnames.reserved")));
+    reserved
 }

@@ -1,18 +1,18 @@
 //! What is delivered to a layer: everything that the templates need, and nothing to decide any more.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use serde_json::Value;
 
 use crate::{
+    dns::{hosts_file, snippet},
     model::{
-        cluster::{Engine, FluxSource, SecretKey},
+        cluster::{ChartSignature, CorefilePath, Engine, FluxSource, SecretKey},
         digest::Digest,
         hostname::Hostname,
         layer::{Layer, TenantId},
         tree::RepoPath,
     },
-    plan::pinned::Reference,
 };
 
 /// The namespace of the proxy on cozystack, on the host and inside tenants.
@@ -108,12 +108,8 @@ pub struct Chart {
     pub tag: String,
     /// What Flux pulls.
     pub digest: Digest,
-}
-
-impl From<&Reference> for Chart {
-    fn from(reference: &Reference) -> Self {
-        Self { repository: reference.repository.clone(), tag: reference.tag.clone(), digest: reference.digest.clone() }
-    }
+    /// The signature that Flux asks for; `None`: none.
+    pub verify: Option<ChartSignature>,
 }
 
 /// A `HelmRelease` that installs into another cluster.
@@ -152,11 +148,63 @@ pub enum RemoteChart {
 pub struct Records {
     /// The hosts, sorted.
     pub hosts: Vec<Hostname>,
-    /// What they are rewritten to: absolute.
-    pub target: String,
+    /// How they are written: as wanted, and after that in the forms that are being replaced. Never empty, and no form
+    /// twice.
+    pub answers: Vec<Answer>,
     /// How the records reach a tenant cluster; `None` for the host and for a tenant's own Flux, which read them as they
     /// are.
     pub carrier: Option<Carrier>,
+}
+
+/// One form of records, with what every host is answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// One `rewrite name` line for every host, in the key [`snippet::KEY`].
+    Snippet {
+        /// What the hosts are rewritten to: absolute.
+        target: String,
+    },
+    /// One line for every host and address, in the key [`hosts_file::KEY`].
+    HostsFile {
+        /// The addresses of the proxy.
+        addresses: BTreeSet<IpAddr>,
+    },
+    /// The same lines as those of the snippet, in the Corefile that a file of the repository holds.
+    Block {
+        /// That file.
+        file: CorefilePath,
+        /// What the hosts are rewritten to: absolute.
+        target: String,
+    },
+}
+
+impl Answer {
+    /// The key of `kube-system/coredns-custom` that holds it, if one does.
+    pub fn key(&self) -> Option<&'static str> {
+        match self {
+            Self::Snippet { .. } => Some(snippet::KEY),
+            Self::HostsFile { .. } => Some(hosts_file::KEY),
+            Self::Block { .. } => None,
+        }
+    }
+
+    /// The same form, leading to another name. Addresses stay.
+    #[must_use]
+    pub fn aimed_at(self, target: &str) -> Self {
+        match self {
+            Self::Snippet { .. } => Self::Snippet { target: target.to_owned() },
+            Self::Block { file, .. } => Self::Block { file, target: target.to_owned() },
+            Self::HostsFile { addresses } => Self::HostsFile { addresses },
+        }
+    }
+
+    /// The lines for some hosts.
+    pub fn text(&self, hosts: &[Hostname]) -> String {
+        match self {
+            Self::Snippet { target } | Self::Block { target, .. } => snippet::write(hosts, target),
+            Self::HostsFile { addresses } => hosts_file::write(hosts, addresses),
+        }
+    }
 }
 
 /// The Flux `Kustomization` that brings plain objects into a tenant cluster.
@@ -184,19 +232,34 @@ pub enum TwoStep {
     TenantRecords,
     /// The component that patches the tenant's object: a kustomization of the user refers to its folder.
     Addon,
+    /// Our block in a Corefile of the repository. The file is somebody else's: only the block goes, and the proxy stays until
+    /// nobody is sent to it.
+    CorefileBlock,
 }
+
+/// The file, below the layer's folder, with our leaves in the platform's `Package`.
+pub const OVERLAY_FILE: &str = "overlay.yaml";
+/// The file, below the host's folder, with the keys of the host's `coredns-custom`.
+pub const HOST_RECORDS_FILE: &str = "coredns-custom.yaml";
+/// The file, below a tenant's folder, with the keys of the tenant's `coredns-custom`.
+pub const TENANT_RECORDS_FILE: &str = "cluster/coredns-custom.yaml";
+/// The file, below a tenant's folder, with the component.
+pub const ADDON_FILE: &str = "addon/kustomization.yaml";
 
 impl TwoStep {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Overlay, Self::HostRecords, Self::TenantRecords, Self::Addon];
+    pub const ALL: [Self; 5] =
+        [Self::Overlay, Self::HostRecords, Self::TenantRecords, Self::Addon, Self::CorefileBlock];
 
-    /// The file, below the layer's folder, that holds the thing; in its emptied form it is still there.
-    pub fn file(self) -> &'static str {
+    /// The file, below the layer's folder, that holds the thing; in its emptied form it is still there. A block stands in a
+    /// file elsewhere.
+    pub fn file(self) -> Option<&'static str> {
         match self {
-            Self::Overlay => "overlay.yaml",
-            Self::HostRecords => "coredns-custom.yaml",
-            Self::TenantRecords => "cluster/coredns-custom.yaml",
-            Self::Addon => "addon/kustomization.yaml",
+            Self::Overlay => Some(OVERLAY_FILE),
+            Self::HostRecords => Some(HOST_RECORDS_FILE),
+            Self::TenantRecords => Some(TENANT_RECORDS_FILE),
+            Self::Addon => Some(ADDON_FILE),
+            Self::CorefileBlock => None,
         }
     }
 }
@@ -223,9 +286,11 @@ impl Release {
                 None
             }
         };
-        let records = self.records.as_ref().map(|_| match layer {
-            Layer::Host => TwoStep::HostRecords,
-            Layer::Tenant(_) => TwoStep::TenantRecords,
+        let answers = self.records.iter().flat_map(|records| &records.answers);
+        let records = answers.map(|answer| match (answer, layer) {
+            (Answer::Block { .. }, _) => TwoStep::CorefileBlock,
+            (Answer::Snippet { .. } | Answer::HostsFile { .. }, Layer::Host) => TwoStep::HostRecords,
+            (Answer::Snippet { .. } | Answer::HostsFile { .. }, Layer::Tenant(_)) => TwoStep::TenantRecords,
         });
         form.into_iter().chain(records).collect()
     }

@@ -1,14 +1,15 @@
 //! The tenant layers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::{
-    dns::{claims, ouroboros, policy::Owner},
+    dns::{claims, hazards, ouroboros, policy::Claimant},
     model::{
-        cluster::{Enabled, Engine, Records as RecordsForm, SecretKey, TenantConfig, TenantDelivery},
+        cluster::{Enabled, Engine, SecretKey, TenantConfig, TenantDelivery},
         finding::{Finding, Severity},
+        hostname::Hostname,
         inventory::{ClusterInventory, TenantObject},
         layer::{Layer, TenantId},
         name::Name,
@@ -19,16 +20,16 @@ use crate::{
         Context, Draft, PlatformFacts,
         addon::{self, Own},
         decision::{Decision, Reason},
-        host::predicted,
+        host::{finish, predicted},
         leaving, owner,
         pinned::Pinned,
-        records::{self, Recorded},
+        records::{self, Recorded, form::RecordSite, written},
         release::{
-            COZY_NAMESPACE, Carrier, Chart, Form, GENERIC_NAMESPACE, Records, Release, RemoteChart, RemoteHelmRelease,
+            ADDON_FILE, COZY_NAMESPACE, Carrier, Form, GENERIC_NAMESPACE, Release, RemoteChart, RemoteHelmRelease,
             TwoStep,
         },
         removal::Loss,
-        values::ChartValues,
+        values::{ChartValues, watch},
     },
     platform::{
         addons::{SnippetImport, TenantAddons},
@@ -39,7 +40,7 @@ use crate::{
 };
 
 /// The domain that the DNS of a cozystack tenant serves, in every version.
-const TENANT_DOMAIN: &str = "cluster.local";
+pub(super) const TENANT_DOMAIN: &str = "cluster.local";
 
 /// Decides about every tenant that is listed, seen or committed.
 pub(super) fn decide_all(context: &Context<'_>, findings: &mut Vec<Finding>) -> Vec<Draft> {
@@ -120,17 +121,20 @@ fn gone(context: &Context<'_>, layer: Layer, nothing_seen: bool) -> Draft {
     }
     let before = context.memory(&layer).cloned().unwrap_or_default();
     let since = before.leaving.unwrap_or(context.now());
-    let hosts = records::committed_hosts(context.committed(&layer, TwoStep::TenantRecords.file()));
+    let hosts = records::form::committed(context, &layer, None).hosts;
     let mut loss = Loss::of_tenant(hosts.iter().map(ToString::to_string));
     loss.is_total = nothing_seen && !context.removals_accepted;
     let mut draft = if records::is_confirmed(context, since) {
         // With the tenant went its ConfigMap; only a component that a kustomization still names must stay.
-        let is_named = context.committed(&layer, TwoStep::Addon.file()).is_some()
+        let is_named = context.committed(&layer, ADDON_FILE).is_some()
             && context.is_referenced(&context.layer_folder(&layer).join("addon"));
         let withdraw: BTreeSet<_> = is_named.then_some(TwoStep::Addon).into_iter().collect();
         let leaving = is_named.then_some(since);
         let mut draft = Draft::new(layer, Decision::Remove { reason, withdraw });
         draft.memory = Some(LayerState { leaving, ..LayerState::default() });
+        if let Some(file) = &before.corefile {
+            leaving::take_block_out(context, &mut draft, file);
+        }
         draft
     } else {
         let message = format!("the inventory shows no such tenant since {since}; its files go when that is confirmed");
@@ -176,6 +180,7 @@ fn generic(context: &Context<'_>, tenant: &TenantId, config: &TenantConfig, secr
         target: Some((ingress.service_namespace.as_str(), ingress.service_name.as_str())),
         cluster_domain: &ingress.cluster_domain,
         gateway_api: None,
+        addon: None,
         imports_overrides: false,
     };
     let mut findings = Vec::new();
@@ -185,7 +190,7 @@ fn generic(context: &Context<'_>, tenant: &TenantId, config: &TenantConfig, secr
     }
     deliver(context, tenant, config, reason, &site, findings, |pinned, values| {
         let values = values.upstream(pinned);
-        let chart = Chart::from(&pinned.chart);
+        let chart = pinned.chart.clone();
         match delivery {
             TenantDelivery::OwnFlux => Form::HelmRelease { namespace: GENERIC_NAMESPACE, chart, values },
             TenantDelivery::RemoteHelmRelease | TenantDelivery::Addon => Form::RemoteHelmRelease(RemoteHelmRelease {
@@ -263,13 +268,14 @@ fn cozystack(
         target: None,
         cluster_domain: TENANT_DOMAIN,
         gateway_api: Some(addons.gateway_api_enabled()),
+        addon: (delivery == TenantDelivery::Addon).then(|| addons.ouroboros_values()["ouroboros"].take()),
         imports_overrides: addons.snippet_import() == SnippetImport::Works,
     };
     let draft = deliver(context, tenant, config, reason, &site, Vec::new(), |pinned, chart_values| match delivery {
-        TenantDelivery::Addon => Form::Addon { addons: addon::patch(config, pinned, own) },
+        TenantDelivery::Addon => Form::Addon { addons: addon::patch(config, &chart_values.engine, pinned, own) },
         TenantDelivery::OwnFlux => Form::HelmRelease {
             namespace: COZY_NAMESPACE,
-            chart: Chart::from(&pinned.chart),
+            chart: pinned.chart.clone(),
             values: ChartValues {
                 target: Some(("cozy-ingress-nginx", "ingress-nginx-controller")),
                 ..chart_values.clone()
@@ -333,6 +339,8 @@ struct Site<'a> {
     target: Option<(&'a str, &'a str)>,
     cluster_domain: &'a str,
     gateway_api: Option<bool>,
+    /// The values with which the platform's add-on installs the controller, where it does.
+    addon: Option<Value>,
     /// Whether the platform itself keeps the import line of the tenant's Corefile.
     imports_overrides: bool,
 }
@@ -352,11 +360,18 @@ fn deliver(
         Ok(pinned) => pinned,
         Err(reason) => return Draft::new(layer, Decision::hold(reason)),
     };
-    let cluster = context.inputs.inventory.tenant_clusters.get(tenant);
-    let values = ChartValues {
-        engine: config.engine,
-        mode: match config.engine {
-            Engine::Ouroboros(mode) => Some(mode),
+    let unread = ClusterInventory::unknown(&Unknown::not_collected());
+    let cluster = context.inputs.inventory.tenant_clusters.get(tenant).unwrap_or(&unread);
+    let record_site = RecordSite {
+        cluster,
+        namespace: site.namespace,
+        target: ouroboros::proxy_name(site.namespace, site.cluster_domain),
+        is_mounted: site.imports_overrides,
+    };
+    let values = |engine: &Engine| ChartValues {
+        engine: engine.clone(),
+        mode: match engine {
+            Engine::Ouroboros(mode) => Some(*mode),
             Engine::Static(_) => None,
         },
         ingress_class: site.class,
@@ -364,59 +379,53 @@ fn deliver(
         target: site.target,
         gateway_api: site.gateway_api,
     };
-    let mut release = Release { form: form(&pinned, &values), engine: config.engine, records: None };
-    let recorded = match config.engine {
-        Engine::Ouroboros(_) => {
-            let mut draft = leaving::deliver(context, layer, reason, release);
-            draft.hosts = cluster.map(|cluster| predicted_hosts(cluster, site)).unwrap_or_default();
-            draft.findings = findings;
-            return draft;
+    let controller = site.addon.clone().unwrap_or_else(|| values(&config.engine).upstream(&pinned));
+    findings.extend(hazards(&layer, cluster, config, site, &controller));
+    let (written, recorded) = match &config.engine {
+        Engine::Ouroboros(mode) => {
+            let predicted = predicted(cluster, &controller, *mode);
+            match written::by_controller(context, &layer, &record_site, *mode, &predicted) {
+                Ok(written) => (written, Err(predicted)),
+                Err(obstacle) => return Draft::new(layer, obstacle),
+            }
         }
-        Engine::Static(RecordsForm::RewriteSnippet) => recorded(context, tenant, cluster, site),
-        Engine::Static(form) => Err(Decision::hold(records::form_unavailable(form))),
+        Engine::Static(wanted) => {
+            let committed = records::form::committed(context, &layer, wanted.file());
+            let decided = recorded(context, tenant, cluster, site, &committed.hosts).and_then(|recorded| {
+                let written = written::by_static(context, &layer, &record_site, wanted, &committed, &recorded)?;
+                Ok((written, Ok(recorded)))
+            });
+            match decided {
+                Ok(decided) => decided,
+                Err(obstacle) => return Draft::new(layer, obstacle),
+            }
+        }
     };
-    let recorded = match recorded {
-        Ok(recorded) => recorded,
-        Err(hold) => return Draft::new(layer, hold),
-    };
-    let carrier = carrier(context, &layer, tenant, config, &release.form);
-    release.records = Some(Records {
-        hosts: recorded.hosts.keys().cloned().collect(),
-        target: ouroboros::proxy_name(site.namespace, site.cluster_domain),
-        carrier,
-    });
-    findings.extend(recorded.findings);
-    let mut draft = leaving::deliver(context, layer, reason, release);
-    draft.hosts = recorded.hosts.into_iter().map(|(host, owner)| (host.to_string(), owner)).collect();
-    draft.keep(recorded.tombstones);
-    draft.loss = recorded.loss;
-    draft.findings = findings;
-    draft
+    let values = values(&written.chart_engine);
+    let form = form(&pinned, &values);
+    let carrier = carrier(context, &layer, tenant, config, &form);
+    let release = Release { form, engine: written.engine.clone(), records: written.release(carrier) };
+    let draft = leaving::deliver(context, layer, reason, release);
+    finish(draft, written, recorded, findings)
 }
 
 /// The records of a tenant, or why they cannot be decided.
 fn recorded(
     context: &Context<'_>,
     tenant: &TenantId,
-    cluster: Option<&ClusterInventory>,
+    cluster: &ClusterInventory,
     site: &Site<'_>,
+    committed: &BTreeSet<Hostname>,
 ) -> Result<Recorded, Decision> {
-    let what = "the tenant's Ingresses";
-    let cluster = cluster.ok_or_else(|| Decision::not_observed(what, &Unknown::not_collected()))?;
     let ingresses = match &cluster.ingresses {
         Observed::Present(ingresses) => ingresses.as_slice(),
-        Observed::Unknown(unknown) => return Err(Decision::not_observed(what, unknown)),
+        Observed::Unknown(unknown) => return Err(Decision::not_observed("the tenant's Ingresses", unknown)),
         Observed::Absent => &[],
     };
-    if let Some(obstacle) = records::import_obstacle(cluster, site.imports_overrides) {
-        return Err(obstacle);
-    }
     let layer = Layer::Tenant(tenant.clone());
-    let committed = records::committed_hosts(context.committed(&layer, TwoStep::TenantRecords.file()));
-    let hostnames = &context.inputs.config.hostnames;
-    let policy = records::policy(hostnames, Some(tenant.namespace.as_str()), [site.cluster_domain.to_owned()]);
+    let claimant = Claimant::One(tenant.namespace.as_str());
     let claims = claims::of_ingresses(ingresses, site.class);
-    Ok(records::decide(context, claims, &policy, &committed, ingresses.is_empty(), context.memory(&layer)))
+    Ok(records::decide(context, claims, claimant, committed, ingresses.is_empty(), context.memory(&layer)))
 }
 
 /// How committed records get into the tenant cluster; `None` when its own Flux reads them.
@@ -446,15 +455,21 @@ pub(super) fn kubeconfig(tenant: &TenantId, config: &TenantConfig) -> SecretKey 
     })
 }
 
-fn predicted_hosts(cluster: &ClusterInventory, site: &Site<'_>) -> BTreeMap<String, Option<Owner>> {
+/// What the fix does not reach among the tenant's Ingresses.
+fn hazards(
+    layer: &Layer,
+    cluster: &ClusterInventory,
+    config: &TenantConfig,
+    site: &Site<'_>,
+    controller: &Value,
+) -> Vec<Finding> {
+    let class = match config.engine {
+        Engine::Ouroboros(_) => watch(controller).ingress_class,
+        Engine::Static(_) => site.class,
+    };
     let ingresses = cluster.ingresses.present().map_or(&[][..], Vec::as_slice);
-    let claimed = claims::of_ingresses(ingresses, site.class);
-    if site.gateway_api != Some(true) {
-        return predicted(claimed);
-    }
-    let gateways = cluster.gateways.present().map_or(&[][..], Vec::as_slice);
-    let routes = cluster.http_routes.present().map_or(&[][..], Vec::as_slice);
-    predicted(claimed.chain(claims::of_gateways(gateways)).chain(claims::of_http_routes(routes)))
+    let (cluster_domain, engine) = (site.cluster_domain, &config.engine);
+    hazards::of_ingresses(ingresses, &hazards::Site { layer, class, served: site.class, cluster_domain, engine })
 }
 
 fn disabled() -> Reason {

@@ -6,9 +6,19 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    dns::ouroboros::sources::{GatewayApi, Watch},
     model::cluster::{Engine, OuroborosMode},
     plan::pinned::{Pinned, Reference},
+    platform::helm,
 };
+
+/// What a controller with these values of the chart reads. A class that is no text is none, as to the chart.
+pub(super) fn watch(values: &Value) -> Watch<'_> {
+    let text = |key| helm::at(values, &["controller", key]).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let watches = helm::at(values, &["controller", "gatewayApi", "enabled"]).is_some_and(helm::is_true);
+    let gateway_api = if watches { GatewayApi::Watched { class: text("gatewayClass") } } else { GatewayApi::Ignored };
+    Watch { ingress_class: text("ingressClass"), gateway_api }
+}
 
 /// What the values depend on.
 #[derive(Clone, Debug)]

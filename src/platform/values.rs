@@ -122,6 +122,11 @@ impl PlatformValues {
         self.text("publishing.host", "example.org")
     }
 
+    /// `publishing.apiServerEndpoint`; `None` when a null deleted it.
+    pub fn api_server_endpoint(&self) -> Option<&str> {
+        self.text("publishing.apiServerEndpoint", "")
+    }
+
     /// `publishing.ingressName` as it was written, empty too; `None` when a null deleted it.
     pub fn expose_ingress(&self) -> Option<&str> {
         self.text("publishing.ingressName", "tenant-root")

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use crate::{
-    dns::snippet,
     manifest::{ClusterManifests, ManifestFile, Meaning, validate::Rules},
     model::{layer::Layer, object::ObjectId, tree::RepoPath},
     plan::release::{
-        COZY_NAMESPACE, Carrier, Chart, Form, OWN_PACKAGE, PLATFORM_PACKAGE, Records, Release, RemoteChart,
-        RemoteHelmRelease, TwoStep,
+        ADDON_FILE, COZY_NAMESPACE, Carrier, Chart, Form, HOST_RECORDS_FILE, OVERLAY_FILE, OWN_PACKAGE,
+        PLATFORM_PACKAGE, Records, Release, RemoteChart, RemoteHelmRelease, TENANT_RECORDS_FILE, TwoStep,
     },
     render::{
         engine::{Engine, TemplateError},
@@ -41,7 +40,7 @@ impl LayerFiles {
     pub(super) fn release(&mut self, layer: &Layer, release: &Release, engine: &Engine) -> Result<(), TemplateError> {
         match (&release.form, layer) {
             (Form::Overlay { values }, _) => {
-                self.add(engine, TwoStep::Overlay.file(), &Overlay { name: PLATFORM_PACKAGE, values })?;
+                self.add(engine, OVERLAY_FILE, &Overlay { name: PLATFORM_PACKAGE, values })?;
             }
             (Form::Package { values }, _) => {
                 self.add(engine, "package.yaml", &Package { name: PLATFORM_PACKAGE, values })?;
@@ -60,7 +59,7 @@ impl LayerFiles {
             (Form::Addon { addons }, Layer::Tenant(tenant)) => {
                 let (namespace, name) = (tenant.namespace.as_str(), tenant.name.as_str());
                 self.roots.insert("addon");
-                self.add(engine, TwoStep::Addon.file(), &Component { namespace, name })?;
+                self.add(engine, ADDON_FILE, &Component { namespace, name })?;
                 self.add(engine, "addon/kubernetes.yaml", &TenantPatch { namespace, name, addons })?;
             }
             (Form::RemoteHelmRelease(_) | Form::Addon { .. }, Layer::Host) => {
@@ -82,15 +81,16 @@ impl LayerFiles {
     ) -> Result<(), TemplateError> {
         for step in withdraw {
             match step {
-                TwoStep::Overlay => self.add(engine, step.file(), &OverlayEmptied { name: PLATFORM_PACKAGE })?,
-                TwoStep::HostRecords | TwoStep::TenantRecords => {
-                    self.add(engine, step.file(), &RecordsMapEmptied {})?;
-                }
+                TwoStep::Overlay => self.add(engine, OVERLAY_FILE, &OverlayEmptied { name: PLATFORM_PACKAGE })?,
+                TwoStep::HostRecords => self.add(engine, HOST_RECORDS_FILE, &RecordsMapEmptied {})?,
+                TwoStep::TenantRecords => self.add(engine, TENANT_RECORDS_FILE, &RecordsMapEmptied {})?,
                 TwoStep::Addon => {
                     self.roots.insert("addon");
                     self.dropped.insert("addon/kubernetes.yaml");
-                    self.add(engine, step.file(), &ComponentEmptied {})?;
+                    self.add(engine, ADDON_FILE, &ComponentEmptied {})?;
                 }
+                // The plan has the new text of the file that it stands in.
+                TwoStep::CorefileBlock => {}
             }
         }
         debug_assert!(matches!(layer, Layer::Tenant(_)) || !withdraw.contains(&TwoStep::Addon), "{layer}");
@@ -212,12 +212,16 @@ impl LayerFiles {
     }
 
     fn records(&mut self, engine: &Engine, layer: &Layer, records: &Records) -> Result<(), TemplateError> {
-        let step = match layer {
-            Layer::Host => TwoStep::HostRecords,
-            Layer::Tenant(_) => TwoStep::TenantRecords,
+        let file = match layer {
+            Layer::Host => HOST_RECORDS_FILE,
+            Layer::Tenant(_) => TENANT_RECORDS_FILE,
         };
-        let text = snippet::write(&records.hosts, &records.target);
-        self.add(engine, step.file(), &RecordsMap { data: json!({ snippet::KEY: text }) })?;
+        let texts = records.answers.iter().filter_map(|answer| Some((answer.key()?, answer.text(&records.hosts))));
+        let data: BTreeMap<_, _> = texts.collect();
+        if data.is_empty() {
+            return Ok(());
+        }
+        self.add(engine, file, &RecordsMap { data: json!(data) })?;
         match &records.carrier {
             Some(carrier) => self.carrier(engine, carrier),
             None => Ok(()),

@@ -68,6 +68,7 @@ fn render_cluster(plan: &ClusterPlan, templates: &Templates) -> Result<(ClusterM
         decided_folders: Default::default(),
         decided_files: Default::default(),
         files: BTreeMap::new(),
+        edited_files: Default::default(),
     };
     let mut rules = Rules::default();
     let layers: Vec<_> = plan.layers.par_iter().map(|layer| layer_files(layer, templates)).collect::<Result<_, _>>()?;
@@ -96,6 +97,11 @@ fn render_cluster(plan: &ClusterPlan, templates: &Templates) -> Result<(ClusterM
             }
         }
         files.add_to(&layer.layer, &folder, &mut cluster, &mut rules);
+        for (path, text) in &layer.edits {
+            let file = ManifestFile { layer: Some(layer.layer.clone()), text: text.clone(), meanings: Vec::new() };
+            cluster.files.insert(path.clone(), file);
+            cluster.edited_files.insert(path.clone());
+        }
     }
     let list = List { resources: listed };
     let path = top.join("kustomization.yaml");

@@ -6,7 +6,11 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{manifest::Meaning, model::object::ObjectId, plan::release::Chart};
+use crate::{
+    manifest::Meaning,
+    model::{cluster::ChartSignature, object::ObjectId},
+    plan::release::Chart,
+};
 
 macro_rules! embedded {
     ($path:literal) => {
@@ -61,8 +65,9 @@ pub(super) fn object(api_version: &str, kind: &str, namespace: Option<&str>, nam
     }
 }
 
-fn meaning<const N: usize>(object: ObjectId, values: [(&str, Value); N]) -> Meaning {
-    Meaning { object, values: values.map(|(pointer, value)| (pointer.to_owned(), value)).to_vec() }
+fn meaning(object: ObjectId, values: impl IntoIterator<Item = (&'static str, Value)>) -> Meaning {
+    let values = values.into_iter().map(|(pointer, value)| (pointer.to_owned(), value));
+    Meaning { object, values: values.collect() }
 }
 
 /// A list of files or folders.
@@ -190,6 +195,8 @@ pub(super) struct OciRepository<'a> {
     pub(super) url: String,
     pub(super) tag: &'a str,
     pub(super) digest: &'a str,
+    /// Null: Flux asks for no signature.
+    pub(super) verify: Value,
     #[serde(skip)]
     pub(super) layer: Layer,
 }
@@ -197,8 +204,21 @@ pub(super) struct OciRepository<'a> {
 impl<'a> OciRepository<'a> {
     pub(super) fn new(name: &'a str, namespace: &'a str, chart: &'a Chart, layer: Layer) -> Self {
         let url = format!("oci://{}", chart.repository);
-        Self { name, namespace, url, tag: &chart.tag, digest: chart.digest.as_str(), layer }
+        let verify = chart.verify.as_ref().map_or(Value::Null, verify);
+        Self { name, namespace, url, tag: &chart.tag, digest: chart.digest.as_str(), verify, layer }
     }
+}
+
+/// `spec.verify`, as Flux has it.
+fn verify(signature: &ChartSignature) -> Value {
+    let mut verify = json!({"provider": "cosign"});
+    if let Some(secret) = &signature.secret {
+        verify["secretRef"] = json!({"name": secret.as_str()});
+    }
+    if !signature.identities.is_empty() {
+        verify["matchOIDCIdentity"] = json!(signature.identities);
+    }
+    verify
 }
 
 impl Template for OciRepository<'_> {
@@ -210,10 +230,12 @@ impl Template for OciRepository<'_> {
     }
 
     fn meaning(&self) -> Meaning {
-        meaning(
-            object(SOURCE, "OCIRepository", Some(self.namespace), self.name),
-            [("/spec/url", json!(self.url)), ("/spec/ref", json!({"tag": self.tag, "digest": self.digest}))],
-        )
+        let mut values =
+            vec![("/spec/url", json!(self.url)), ("/spec/ref", json!({"tag": self.tag, "digest": self.digest}))];
+        if !self.verify.is_null() {
+            values.push(("/spec/verify", self.verify.clone()));
+        }
+        meaning(object(SOURCE, "OCIRepository", Some(self.namespace), self.name), values)
     }
 }
 

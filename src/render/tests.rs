@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use crate::{
     manifest::{MARK, ManifestFile, Meaning},
     model::{
-        cluster::{Engine as RecordEngine, FluxSource, Records as RecordForm, SecretKey},
+        cluster::{
+            ChartSignature, Engine as RecordEngine, FluxSource, Records as RecordForm, SecretKey, SignerIdentity,
+        },
         digest::Digest,
         hostname::Hostname,
         layer::{Layer, TenantId},
@@ -18,7 +20,7 @@ use crate::{
     },
     plan::{
         ClusterPlan, Decision, HoldCause, LayerPlan, Reason,
-        release::{Carrier, Chart, Form, Records, Release, RemoteChart, RemoteHelmRelease, TwoStep},
+        release::{Answer, Carrier, Chart, Form, Records, Release, RemoteChart, RemoteHelmRelease, TwoStep},
     },
     render::{
         Templates, render, stamped,
@@ -49,8 +51,9 @@ fn examples(templates: &Templates) -> Vec<Example> {
     let (name, namespace, key) = ("yes", "0x10", "a: b");
     let values = json!({"a": {"b": ["1", 1, true, "x\ny"]}});
     let values = &values;
-    let chart = chart();
+    let (chart, signed_chart) = (chart(), signed_chart());
     let oci = |layer| OciRepository::new(name, namespace, &chart, layer);
+    let signed_oci = |layer| OciRepository::new(name, namespace, &signed_chart, layer);
     let remote = |force_upgrade| RemotePlatform {
         name,
         namespace,
@@ -89,6 +92,8 @@ fn examples(templates: &Templates) -> Vec<Example> {
         example(templates, &PackageSource { name, repository: "1.0", namespace, target_namespace: "on" }),
         example(templates, &oci(templates::Layer::Copy)),
         example(templates, &oci(templates::Layer::Extract)),
+        example(templates, &signed_oci(templates::Layer::Copy)),
+        example(templates, &signed_oci(templates::Layer::Extract)),
         example(templates, &Namespace { name }),
         example(templates, &HelmRelease { name, namespace, repository: "1.0", values }),
         example(templates, &remote(true)),
@@ -276,7 +281,13 @@ fn below<'a>(layer: &Layer, paths: impl Iterator<Item = &'a RepoPath>) -> String
 }
 
 fn plan(layer: &Layer, decision: Decision) -> ClusterPlan {
-    let layer = LayerPlan { layer: layer.clone(), decision, is_committed: true, hosts: BTreeMap::new() };
+    let layer = LayerPlan {
+        layer: layer.clone(),
+        decision,
+        is_committed: true,
+        hosts: BTreeMap::new(),
+        edits: BTreeMap::new(),
+    };
     ClusterPlan {
         name: name("edge"),
         folder: RepoPath::parse("clusters/edge").expect("a literal that parses"),
@@ -300,7 +311,9 @@ fn records(layer: &Layer) -> Records {
         }),
     };
     let hosts = vec![Hostname::parse("www.example.org").expect("a literal that parses")];
-    Records { hosts, target: "ouroboros-proxy.ouroboros.svc.cluster.local.".to_owned(), carrier }
+    let target = "ouroboros-proxy.ouroboros.svc.cluster.local.".to_owned();
+    let addresses = ["10.96.0.7", "fd00::7"].map(|text| text.parse().expect("a literal that parses")).into();
+    Records { hosts, answers: vec![Answer::Snippet { target }, Answer::HostsFile { addresses }], carrier }
 }
 
 fn tenant() -> TenantId {
@@ -313,7 +326,13 @@ fn kubeconfig() -> SecretKey {
 
 fn chart() -> Chart {
     let digest = Digest::of(b"a chart");
-    Chart { repository: "ghcr.io/lexfrei/charts/ouroboros".to_owned(), tag: "0.8.1".to_owned(), digest }
+    Chart { repository: "ghcr.io/lexfrei/charts/ouroboros".to_owned(), tag: "0.8.1".to_owned(), digest, verify: None }
+}
+
+/// The same, when Flux is to ask for a signature.
+fn signed_chart() -> Chart {
+    let identity = SignerIdentity { issuer: "^https://x$".to_owned(), subject: "a: b".to_owned() };
+    Chart { verify: Some(ChartSignature { secret: Some(name("yes")), identities: vec![identity] }), ..chart() }
 }
 
 fn values() -> Value {

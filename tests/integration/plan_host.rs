@@ -250,10 +250,8 @@ fn records_in_git_need_an_import_line_and_a_form_that_is_written() {
     ] {
         assert_eq!(ready.clone().seen(pointer, value).host(), expected, "{pointer}");
     }
-    for form in ["hosts-file", "corefile-block"] {
-        let world = ready.clone().with("/host/static", json!({"records": form}));
-        assert_eq!(world.host(), "Hold RecordsFormUnavailable", "{form}");
-    }
+    let world = ready.with("/host/static", json!({"records": "hosts-file"}));
+    assert_eq!(world.host(), "Hold HostsLineMissing");
 }
 
 #[test]

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::plan_world::{
-    FOLDER, TENANT, TENANT_COREFILE, World, cluster, config_map, ingress_config, package, plain, present, proxied,
-    unknown,
+    FOLDER, HOSTS_COREFILE, TENANT, TENANT_COREFILE, World, cluster, config_map, ingress_config, package, plain,
+    present, proxied, service, unknown,
 };
 
 /// The sources of an inventory that a step may lose.
@@ -49,7 +49,12 @@ struct Seen {
     /// One bit for every host of the tenant; `None`: the tenant is gone.
     tenant: Option<u8>,
     addons: usize,
-    has_our_key: bool,
+    /// What the live `coredns-custom` has of ours: nothing, something, or what is committed.
+    keys: u8,
+    /// Whether the live Corefile has a `hosts` that reads our key.
+    reads_hosts: bool,
+    /// Whether there is a proxy with an address.
+    has_proxy: bool,
     is_overlaid: bool,
     /// One bit for every source that cannot be read.
     lost: u8,
@@ -57,7 +62,10 @@ struct Seen {
 
 fn wishes() -> impl Strategy<Value = Wishes> {
     let enabled = || prop_oneof![3 => Just(json!("auto")), 1 => Just(json!(true)), 1 => Just(json!(false))];
-    let engine = || prop_oneof![Just("static"), Just("ouroboros")];
+    let engine = || {
+        let form = prop_oneof![Just("auto"), Just("rewrite-snippet"), Just("hosts-file")];
+        (prop_oneof![Just("static"), Just("ouroboros")], form)
+    };
     let host = (enabled(), engine(), 0_usize..4);
     let tenant = (enabled(), engine(), 0_usize..4, any::<bool>());
     (
@@ -69,10 +77,16 @@ fn wishes() -> impl Strategy<Value = Wishes> {
         any::<bool>(),
     )
         .prop_map(|(host, tenant, max, proxy_protocol, disabled, is_referenced)| Wishes {
-            host: json!({"enabled": host.0, "engine": host.1, "delivery": HOST_DELIVERIES[host.2]}),
+            host: json!({
+                "enabled": host.0,
+                "engine": host.1.0,
+                "static": {"records": host.1.1},
+                "delivery": HOST_DELIVERIES[host.2],
+            }),
             tenant: json!({
                 "enabled": tenant.0,
-                "engine": tenant.1,
+                "engine": tenant.1.0,
+                "static": {"records": tenant.1.1},
                 "delivery": TENANT_DELIVERIES[tenant.2],
                 "proxyProtocol": tenant.3,
             }),
@@ -86,13 +100,16 @@ fn wishes() -> impl Strategy<Value = Wishes> {
 fn seen() -> impl Strategy<Value = Seen> {
     let tenant = prop::option::weighted(0.8, 0_u8..16);
     let lost = prop_oneof![2 => Just(0_u8), 1 => any::<u8>()];
-    (0_i64..25, 0_u8..16, tenant, 0_usize..3, any::<bool>(), any::<bool>(), lost).prop_map(
-        |(minutes, host, tenant, addons, has_our_key, is_overlaid, lost)| Seen {
+    let dns = (0_u8..3, any::<bool>(), any::<bool>());
+    (0_i64..25, 0_u8..16, tenant, 0_usize..3, dns, any::<bool>(), lost).prop_map(
+        |(minutes, host, tenant, addons, (keys, reads_hosts, has_proxy), is_overlaid, lost)| Seen {
             minutes,
             host,
             tenant,
             addons,
-            has_our_key,
+            keys,
+            reads_hosts,
+            has_proxy,
             is_overlaid,
             lost,
         },
@@ -155,22 +172,32 @@ fn show(world: World, seen: &Seen) -> World {
     let names = hosts(seen.host, "example.net");
     let each: Vec<_> = names.iter().map(|name| [name.as_str()]).collect();
     let ingresses: Vec<_> = each.iter().map(|name| ("web", name[0], &name[..])).collect();
-    let mut host = cluster(&ingresses, Some(TENANT_COREFILE));
+    let corefile = if seen.reads_hosts { HOSTS_COREFILE } else { TENANT_COREFILE };
+    let mut host = cluster(&ingresses, Some(corefile));
     let mut world = world.later(seen.minutes);
-    let key = config_map("coredns-custom", "bobbypin.override", "x");
-    if seen.has_our_key {
-        host["dnsConfigMaps"]["items"].as_array_mut().expect("a list").push(key.clone());
-    }
+    let custom = |folder: &str| {
+        let mut custom = config_map("coredns-custom", "bobbypin.override", "x");
+        if seen.keys == 2 {
+            custom["data"] = json!(world.data(folder));
+        }
+        (seen.keys > 0).then_some(custom)
+    };
+    let (host_keys, tenant_keys) = (custom("host"), custom(TENANT));
+    host["dnsConfigMaps"]["items"].as_array_mut().expect("a list").extend(host_keys);
+    let namespace = if is_generic(&world) { "ouroboros" } else { "cozy-ouroboros" };
+    let proxies = seen.has_proxy.then(|| service(namespace, "ouroboros-proxy", &["10.96.0.7"]));
+    let services = present(json!(proxies.into_iter().collect::<Vec<_>>()));
+    host["services"] = services.clone();
     world = match seen.tenant {
         Some(bits) => {
             let mut addons = if seen.addons == 0 { plain() } else { proxied() };
             addons["ouroboros"] = json!({"enabled": seen.addons == 2});
             let names = hosts(bits, "t.example.net");
             let mut world = world.shown(addons, &names.iter().map(String::as_str).collect::<Vec<_>>());
-            if seen.has_our_key {
-                let maps = world.inventory.pointer_mut("/tenantClusters/0/dnsConfigMaps/items").expect("it was shown");
-                maps.as_array_mut().expect("a list").push(key);
-            }
+            world = world.seen("/tenantClusters/0/services", services);
+            let maps = world.inventory.pointer_mut("/tenantClusters/0/dnsConfigMaps/items").expect("it was shown");
+            maps[0]["data"]["Corefile"] = json!(corefile);
+            maps.as_array_mut().expect("a list").extend(tenant_keys);
             world
         }
         None => world.seen("/tenants", present(json!([]))).seen("/tenantClusters", json!([])),
@@ -281,10 +308,12 @@ proptest! {
     #[test]
     fn records_follow_a_model_that_is_small_enough_to_be_believed(
         max in 0_usize..4,
+        form in prop_oneof![Just("rewrite-snippet"), Just("hosts-file")],
         history in prop::collection::vec((0_i64..14, prop::option::weighted(0.85, 0_u8..16)), 1..9),
     ) {
         let mut world = World::generic()
             .with("/host/engine", json!("static"))
+            .with("/host/static", json!({"records": form}))
             .with("/hostnames", json!({"delegations": [{"namespaces": ["web"], "suffixes": ["example.net"]}]}))
             .with("/removal", json!({"max": max, "maxShare": "50%", "confirmAfter": "10m"}));
         let mut model = Model::default();
@@ -292,7 +321,9 @@ proptest! {
             let names = bits.map(|bits| hosts(bits, "example.net"));
             let each: Vec<_> = names.iter().flatten().map(|name| [name.as_str()]).collect();
             let ingresses: Vec<_> = each.iter().map(|name| ("web", name[0], &name[..])).collect();
-            world = world.later(minutes).seen("/host", cluster(&ingresses, Some(TENANT_COREFILE)));
+            world = world.later(minutes).seen("/host", cluster(&ingresses, Some(HOSTS_COREFILE)));
+            let proxy = service("ouroboros", "ouroboros-proxy", &["10.96.0.7", "fd00::7"]);
+            world = world.seen("/host/services", present(json!([proxy])));
             if names.is_none() {
                 world = world.seen("/host/ingresses", unknown());
             }

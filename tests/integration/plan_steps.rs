@@ -69,8 +69,24 @@ fn the_records_of_the_host_go_in_two_steps() {
         .seen("/host", cluster(&[("web", "a", &["a.example.net"])], Some(TENANT_COREFILE)))
         .commit()
         .later(60);
-    for change in [("/host/enabled", json!(false)), ("/host/engine", json!("ouroboros"))] {
-        let off = on.clone().with(change.0, change.1.clone()).seen("/host/dnsConfigMaps", maps(Some(KEY)));
+    // With the controller as the new writer the records stay until it answers; here it does, since long enough.
+    let answered = {
+        let corefile = TENANT_COREFILE.replace(
+            "    reload",
+            "    # === BEGIN ouroboros (do not edit by hand) ===\n    rewrite name a.example.net x.\n    # === END ouroboros ===\n    reload",
+        );
+        let seen = |world: World| {
+            let maps = json!([config_map("coredns", "Corefile", &corefile), config_map("coredns-custom", KEY, "x")]);
+            world.seen("/host/dnsConfigMaps", present(maps))
+        };
+        let on = on.clone().with("/host/engine", json!("ouroboros"));
+        assert_eq!(on.host(), "Deliver ProxyProtocolOn helmRelease");
+        seen(seen(on.commit()).commit().later(60))
+    };
+    for (change, off) in [
+        ("disabled", on.with("/host/enabled", json!(false)).seen("/host/dnsConfigMaps", maps(Some(KEY)))),
+        ("by the controller", answered),
+    ] {
         assert!(off.host().ends_with(" -HostRecords"), "{}", off.host());
         let emptied = off.commit();
         assert!(emptied.records("host").is_empty());
@@ -147,9 +163,15 @@ fn a_change_of_engine_or_delivery_empties_first_what_the_new_way_does_not_have()
         .commit()
         .later(60);
     let changed = on.with("/tenants/overrides/0/engine", json!("ouroboros")).commit();
+    assert_eq!(changed.tenant_line(), "Deliver ProxyProtocolOn remoteHelmRelease");
+    assert_eq!(changed.records(TENANT).len(), 1, "they stay until the controller answers");
+    let mut custom = config_map("coredns-custom", "ouroboros.override", "rewrite name a.example.net x.\n");
+    custom["data"][KEY] = json!("x");
+    let both = present(json!([config_map("coredns", "Corefile", TENANT_COREFILE), custom]));
+    let changed = changed.later(5).seen("/tenantClusters/0/dnsConfigMaps", both).commit().later(5).commit();
     assert_eq!(changed.tenant_line(), "Remove DeliveryChanged -TenantRecords");
     assert!(changed.decided().changes.is_empty());
-    let done = changed.later(5);
+    let done = changed.later(5).seen("/tenantClusters/0/dnsConfigMaps", maps(Some("ouroboros.override")));
     assert_eq!(done.tenant_line(), "Deliver ProxyProtocolOn remoteHelmRelease");
     assert_eq!(done.commit().files(TENANT), ["helm-release.yaml", "kustomization.yaml"]);
 }

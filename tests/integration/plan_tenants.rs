@@ -278,7 +278,7 @@ fn records_need_a_tenant_that_was_read_and_a_corefile_that_imports() {
     let blind = overridden.seen("/tenantClusters/0/dnsConfigMaps", unknown());
     assert_eq!(blind.tenant_line(), "Hold NotObserved NotObserved");
     let form = ready.with("/tenants/overrides/0/static", json!({"records": "hosts-file"}));
-    assert_eq!(form.tenant_line(), "Hold RecordsFormUnavailable");
+    assert_eq!(form.tenant_line(), "Hold HostsLineMissing");
 }
 
 #[test]

@@ -2,7 +2,10 @@
 //!
 //! Everything goes in as text, through the same function that the commands call; "commit" puts the changes into the tree.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bobbypin::{
     config::problem::Source,
@@ -208,11 +211,23 @@ impl World {
         self.tree.below(&root).map(|(path, _)| path.below(&root).expect("it is below").to_owned()).collect()
     }
 
+    /// The committed data of the ConfigMap with records of a layer's folder.
+    pub(crate) fn data(&self, folder: &str) -> BTreeMap<String, String> {
+        let file = if folder == "host" { "coredns-custom.yaml" } else { "cluster/coredns-custom.yaml" };
+        let Some(text) = self.committed(&format!("{folder}/{file}")) else { return BTreeMap::new() };
+        let value: Value = serde_yaml::from_str(&text).expect("the program writes YAML");
+        serde_json::from_value(value["data"].clone()).unwrap_or_default()
+    }
+
     /// The hosts of the committed records of a layer's folder.
     pub(crate) fn records(&self, folder: &str) -> BTreeSet<String> {
         let file = if folder == "host" { "coredns-custom.yaml" } else { "cluster/coredns-custom.yaml" };
         let text = self.committed(&format!("{folder}/{file}")).unwrap_or_default();
-        let words = text.lines().filter_map(|line| line.trim().strip_prefix("rewrite name ")?.split(' ').next());
+        let words = text.lines().filter_map(|line| match line.trim().split(' ').collect::<Vec<_>>()[..] {
+            ["rewrite", "name", host, _] => Some(host),
+            [address, host] => address.parse::<std::net::IpAddr>().is_ok().then_some(host),
+            _ => None,
+        });
         words.map(str::to_owned).collect()
     }
 }
@@ -226,6 +241,11 @@ pub(crate) const HOST_COREFILE: &str = ".:53 {\n    kubernetes cozy.local\n    r
 /// A Corefile as the platform gives to tenants.
 pub(crate) const TENANT_COREFILE: &str =
     ".:53 {\n    kubernetes cluster.local\n    reload\n    import /etc/coredns/custom/*.override\n}\n";
+
+/// The same, with a `hosts` that reads our key.
+pub(crate) const HOSTS_COREFILE: &str = ".:53 {\n    kubernetes cluster.local\n    reload\n    import \
+                                         /etc/coredns/custom/*.override\n    hosts /etc/coredns/custom/bobbypin.hosts \
+                                         {\n        ttl 30\n        no_reverse\n        fallthrough\n    }\n}\n";
 
 /// One line: the word, the code, and for a delivery the way; for a withdrawal what goes in two steps.
 pub(crate) fn line(decided: &Decided, index: usize) -> String {
@@ -294,6 +314,15 @@ pub(crate) fn ingress(namespace: &str, name: &str, class: &str, hosts: &[&str]) 
             "tls": [{"hosts": hosts}],
         },
     })
+}
+
+/// A Service with addresses.
+pub(crate) fn service(namespace: &str, name: &str, addresses: &[&str]) -> Value {
+    let mut spec = json!({"type": "ClusterIP", "clusterIPs": addresses});
+    if let Some(first) = addresses.first() {
+        spec["clusterIP"] = json!(first);
+    }
+    json!({"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": namespace, "name": name}, "spec": spec})
 }
 
 /// A live HelmRelease of `release` in `namespace`, with labels and a kubeconfig.

@@ -81,6 +81,7 @@ fn cluster(cluster: &str, files: &[(&str, &str)]) -> ClusterManifests {
         decided_files: ["manifests/kustomization.yaml", "state.yaml"].map(|at| folder.join(at)).into(),
         files: files.iter().map(|(at, text)| (path(at), file(at, text))).collect::<BTreeMap<_, _>>(),
         folder,
+        edited_files: BTreeSet::new(),
     }
 }
 

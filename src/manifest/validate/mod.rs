@@ -77,6 +77,7 @@ impl Manifests<Rendered> {
     /// order of path.
     pub fn validate(self, rules: &Rules) -> Result<Manifests<Validated>, Vec<ManifestProblem>> {
         let mut problems: Vec<_> = self.clusters.iter().flat_map(|cluster| check_cluster(cluster, rules)).collect();
+        problems.extend(edited_twice(&self.clusters));
         if problems.is_empty() {
             return Ok(Manifests { clusters: self.clusters, stage: std::marker::PhantomData });
         }
@@ -142,8 +143,25 @@ impl Document<'_> {
     }
 }
 
+/// Files of other people in which two clusters want a block: the one would undo the other.
+fn edited_twice(clusters: &[ClusterManifests]) -> Vec<ManifestProblem> {
+    let mut seen = BTreeSet::new();
+    let edited = clusters.iter().flat_map(|cluster| &cluster.edited_files);
+    let twice = edited.filter(|path| !seen.insert(*path));
+    let problem = |path: &RepoPath| ManifestProblem {
+        path: path.clone(),
+        document: 0,
+        pointer: String::new(),
+        rule: "Duplicate",
+        message: "two clusters have their records in this file, and each has a DNS of its own".to_owned(),
+        hint: "name the right file for each as `static.file` in its cluster.yaml".to_owned(),
+    };
+    twice.map(problem).collect()
+}
+
 fn check_cluster(cluster: &ClusterManifests, rules: &Rules) -> Vec<ManifestProblem> {
-    let files: Vec<_> = cluster.files.iter().collect();
+    // What somebody else wrote is judged by the one who edits it.
+    let files: Vec<_> = cluster.files.iter().filter(|(path, _)| !cluster.edited_files.contains(*path)).collect();
     let read: Vec<_> = files.par_iter().map(|(path, file)| check_file(cluster, path, file)).collect();
     let mut problems = Vec::new();
     let mut documents = Vec::new();

@@ -1,7 +1,12 @@
-//! The lines that CoreDNS imports.
+//! The lines that CoreDNS imports, and those that its plugin `hosts` reads.
 //!
 //! One line that CoreDNS does not understand stops the whole server on its next start, so nothing passes but the one
 //! form that the plan writes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use serde_json::Value;
 
@@ -13,28 +18,67 @@ use crate::{
     model::hostname::Hostname,
 };
 
-/// Checks every key of a ConfigMap that ends with `.override`, which is what CoreDNS imports.
+/// Checks every key of a ConfigMap that ends with `.override`, which is what CoreDNS imports, and with `.hosts`, which its
+/// plugin `hosts` reads.
 pub(super) fn check(document: &Document<'_>, problems: &mut Vec<ManifestProblem>) {
     if !document.is("", "ConfigMap") {
         return;
     }
     let entries = document.value.get("data").and_then(Value::as_object);
-    for (key, value) in entries.into_iter().flatten().filter(|(key, _)| key.ends_with(".override")) {
+    for (key, value) in entries.into_iter().flatten() {
+        let (rule, hint, wrong_lines): (_, _, fn(&str) -> Vec<String>) = if key.ends_with(".override") {
+            let hint = "each line must be `rewrite name <host> <target.>`, with a host name and one absolute target";
+            ("Snippet", hint, wrong_lines)
+        } else if key.ends_with(".hosts") {
+            let hint = "each line must be `<address> <host>`, sorted by host, and each host must have every address";
+            ("HostsFile", hint, wrong_entries)
+        } else {
+            continue;
+        };
         let pointer = format!("/data{}", pointer_step(key));
-        let hint = "each line must be `rewrite name <host> <target.>`, with a host name and one absolute target";
         let Some(text) = value.as_str() else {
-            problems.push(document.problem("Snippet", pointer, "it is not text", hint));
+            problems.push(document.problem(rule, pointer, "it is not text", hint));
             continue;
         };
         for message in wrong_lines(text) {
-            problems.push(document.problem("Snippet", &pointer, message, hint));
+            problems.push(document.problem(rule, &pointer, message, hint));
         }
     }
 }
 
+/// The plugin `hosts` passes over what it does not understand, so that a wrong line would be a record that is missing.
+fn wrong_entries(text: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut hosts: BTreeMap<&str, Vec<IpAddr>> = BTreeMap::new();
+    let mut last: Option<(&str, IpAddr)> = None;
+    if !text.is_empty() && !text.ends_with('\n') {
+        wrong.push("the last line does not end with a line break".to_owned());
+    }
+    for (number, line) in (1..).zip(text.split_terminator('\n')) {
+        let entry = line.split_once(' ').and_then(|(address, host)| {
+            let parsed: IpAddr = address.parse().ok()?;
+            (parsed.to_string() == address && is_canonical(host)).then_some((host, parsed))
+        });
+        let Some(entry) = entry else {
+            wrong.push(format!("line {number} is not a lawful entry: `{}`", line.escape_debug()));
+            continue;
+        };
+        if last.is_some_and(|last| last >= entry) {
+            wrong.push(format!("line {number} does not come after the line before it"));
+        }
+        last = Some(entry);
+        hosts.entry(entry.0).or_default().push(entry.1);
+    }
+    let all: BTreeSet<_> = hosts.values().flatten().collect();
+    if let Some((host, _)) = hosts.iter().find(|(_, addresses)| addresses.len() != all.len()) {
+        wrong.push(format!("`{}` does not have every address that other hosts have", host.escape_debug()));
+    }
+    wrong
+}
+
 fn wrong_lines(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
-    let mut hosts = std::collections::BTreeSet::new();
+    let mut hosts = BTreeSet::new();
     let mut target = None;
     if !text.is_empty() && !text.ends_with('\n') {
         wrong.push("the last line does not end with a line break".to_owned());
