@@ -19,7 +19,8 @@
 //!
 //! `ops::decide` is see to diff, the middle of every command, and pure when the inventories are files; `ops::reconcile` is
 //! all of it, and `ops::rollout` follows its commit through Flux, which `edge::receiver` tells of it. `ops::doctor` looks at
-//! what `ops::decide` loads, `ops::trust` writes down whose it is, and `ops::comment` shows it on a pull request.
+//! what `ops::decide` loads, `ops::trust` writes down whose it is, and `ops::comment` shows it on a pull request. `ops::pin`
+//! makes and checks the `Pins`: `edge::registry` asks, and [`pins`] decides what the answers mean.
 //!
 //! # Invariants
 //!
@@ -27,7 +28,9 @@
 //! - A source of a cluster is read whole, from one moment, or it is unknown. Nothing is ever written to a cluster.
 //! - A layer that is held keeps its committed files as they are.
 //! - Only files below `clusters/<name>/manifests/` and `clusters/<name>/state.yaml` are ever written, and only such that
-//!   carry the mark of this program; but for `init`, and for the one line that `trust` writes into a `cluster.yaml`.
+//!   carry the mark of this program; but for `init`, for the one line that `trust` writes into a `cluster.yaml`, for the
+//!   entries of `pins.yaml` that `pin update` writes, and for the block of records in a Corefile whose file `cluster.yaml`
+//!   names: of that file nothing else changes.
 //! - A branch is replaced only while it holds the commit that was read in the same run, and what became of it is what a
 //!   fresh look at it shows; what nobody can see is called unknown.
 //! - Every OCI reference that is written has a digest, or its layer is held.
@@ -38,6 +41,8 @@ pub mod model;
 pub mod config;
 
 pub mod manifest;
+
+pub mod pins;
 
 pub mod dns;
 

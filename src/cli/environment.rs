@@ -7,9 +7,15 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use crate::{
-    cli::{Run, error::Failure},
+    cli::{Run, error::Failure, tree::Checkout},
     config::parse_signers,
-    edge::{files, git::Access, gitea::Address, http::Credentials},
+    edge::{
+        files,
+        git::Access,
+        gitea::Address,
+        http::Credentials,
+        registry::{RegistryServer, RegistrySettings, TagCache},
+    },
     model::repository::RepositoryConfig,
     ops::{comment::CommentError, reconcile::Local},
 };
@@ -131,6 +137,36 @@ impl Run<'_> {
             Some(_) => Ok(PullRequest { address, number, access }),
             None => Err(CommentError::NoCredentials.into()),
         }
+    }
+
+    /// How registries are asked. `cache_seconds`: for how long what they said of tags is not asked for again; 0: not at all.
+    pub(super) fn registries(&self, checkout: &Checkout, cache_seconds: u32) -> Result<RegistrySettings, Failure> {
+        let authorities = |path: &Path| Ok::<_, Failure>(files::read(path, self.now)?.0.bytes.to_vec());
+        let mut servers = BTreeMap::new();
+        for (host, registry) in &checkout.settings.registries {
+            let ca_file = registry.ca_file.as_ref().map(|path| checkout.repository.root().join(path));
+            let server = RegistryServer {
+                plain_http: registry.plain_http,
+                private: registry.private,
+                authorities: ca_file.as_deref().map(authorities).transpose()?,
+                token_hosts: registry.token_hosts.clone(),
+                follow_redirects: registry.follow_redirects,
+                credential_helpers: registry.credential_helpers,
+            };
+            servers.insert(host.clone(), server);
+        }
+        let here = |name: &str| self.variables.plain(name).map(|path| self.here.join(path));
+        let cache = self.cache.as_ref().filter(|_| cache_seconds > 0);
+        Ok(RegistrySettings {
+            // A registry answers many questions at once, and begins to refuse at some number.
+            jobs: self.global.jobs.map_or(16, usize::from),
+            seconds: self.global.timeout,
+            servers,
+            authorities: here("BOBBYPIN_CA_FILE").as_deref().map(authorities).transpose()?,
+            credentials: BTreeMap::new(),
+            docker_config: here("BOBBYPIN_DOCKER_CONFIG_FILE").or_else(|| self.docker_config.clone()),
+            cache: cache.map(|folder| TagCache { folder: folder.join("tags"), lives_seconds: cache_seconds }),
+        })
     }
 
     /// By what Git servers are reached. Settings are those of a checkout, with the folder that their paths start at.

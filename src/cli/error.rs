@@ -13,11 +13,12 @@ use crate::{
     edge::{
         files::FileError,
         git::{GitError, PublishError},
+        registry::RegistryError,
     },
     manifest::validate::ManifestProblem,
     ops::{
-        comment::CommentError, decide::DecideError, init::InitError, load::LoadError, pull_request::PullRequestError,
-        reconcile::ReconcileError, trust::TrustError,
+        comment::CommentError, decide::DecideError, init::InitError, load::LoadError, pin::PinError,
+        pull_request::PullRequestError, reconcile::ReconcileError, trust::TrustError,
     },
 };
 
@@ -39,7 +40,11 @@ pub(super) enum Failure {
     #[error(transparent)]
     Trust(#[from] TrustError),
     #[error(transparent)]
+    Pin(#[from] PinError),
+    #[error(transparent)]
     Comment(#[from] CommentError),
+    #[error("registries did not answer, so the list would be too short; nothing was written")]
+    Unanswered(Vec<String>),
     #[error("the demo went wrong: {0}")]
     Demo(String),
 }
@@ -50,13 +55,27 @@ impl From<LoadError> for Failure {
     }
 }
 
+impl From<Vec<Problem>> for Failure {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::from(LoadError::Problems(problems))
+    }
+}
+
 impl Failure {
+    /// Registries cannot be asked at all.
+    pub(super) fn registries(error: RegistryError) -> Self {
+        Self::Pin(PinError::Registry(error))
+    }
+
     /// The exit code's meaning.
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::File(_) => Exit::Configuration,
+            Self::Unanswered(_) => Exit::Registry,
             Self::Init(InitError::Webhook(_)) => Exit::Git,
             Self::Init(_) => Exit::Configuration,
+            Self::Pin(PinError::History { .. }) => Exit::Git,
+            Self::Pin(_) => Exit::Configuration,
             Self::Comment(CommentError::NoCredentials) => Exit::Configuration,
             Self::Git(_) | Self::Comment(_) => Exit::Git,
             Self::Demo(_) => Exit::Manifest,
@@ -95,7 +114,11 @@ impl Failure {
             _ => String::new(),
         };
         let mut text = format!("error: {self}\n");
-        for cause in causes(self) {
+        let unanswered = match self {
+            Self::Unanswered(unanswered) => unanswered.as_slice(),
+            _ => &[],
+        };
+        for cause in causes(self).iter().chain(unanswered) {
             text.push_str(&format!("  because: {cause}\n"));
         }
         text.push_str(&details);
@@ -110,7 +133,10 @@ impl Failure {
         let problems = match (self.problems(), self.decide_error()) {
             (Some(problems), _) => json!(problems),
             (None, Some(DecideError::Manifests(problems))) => json!(problems),
-            (None, _) => json!([]),
+            (None, _) => match self {
+                Self::Unanswered(unanswered) => json!(unanswered),
+                _ => json!([]),
+            },
         };
         json!({
             "apiVersion": "bobbypin.dev/v1alpha1",
@@ -128,6 +154,7 @@ impl Failure {
             Self::Decide(DecideError::Load(LoadError::Problems(problems)))
             | Self::Reconcile(ReconcileError::Decide(DecideError::Load(LoadError::Problems(problems))))
             | Self::Trust(TrustError::Load(LoadError::Problems(problems)))
+            | Self::Pin(PinError::Load(LoadError::Problems(problems)))
             | Self::Trust(TrustError::Edit { source: EditError::Problems(problems), .. }) => Some(problems),
             _ => None,
         }
@@ -158,6 +185,8 @@ impl Failure {
                 Some("run again when the branch is quiet".to_owned())
             }
             Self::Init(error) => error.hint(),
+            Self::Pin(PinError::History { source, .. }) => source.hint(),
+            Self::Pin(PinError::File(error)) => error.hint(),
             Self::Comment(error) => error.hint(),
             Self::Trust(TrustError::NotOneCluster { .. }) => Some("--cluster NAME".to_owned()),
             Self::Trust(TrustError::NoWay(_)) => {
@@ -168,6 +197,11 @@ impl Failure {
                     .to_owned(),
             ),
             Self::File(error) => error.hint(),
+            Self::Unanswered(_) => Some("run again, or leave out --online".to_owned()),
+            Self::Pin(PinError::Load(LoadError::NoCluster)) => Some("bobbypin init NAME".to_owned()),
+            Self::Pin(PinError::Load(LoadError::UnknownCluster { known, .. })) => {
+                Some(format!("the clusters are: {}", known.join(", ")))
+            }
             _ => match self.decide_error()? {
                 DecideError::Load(LoadError::NoCluster) => Some(match self {
                     Self::Reconcile(_) => {

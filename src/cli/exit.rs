@@ -9,7 +9,7 @@ pub enum Exit {
     Done,
     /// `diff`: differences.
     Differences,
-    /// `doctor`: something is wrong.
+    /// `doctor`, `pin`: something is wrong; `dns lint`: findings at or above `--fail-on`.
     Findings,
     /// Usage or configuration.
     Configuration,
@@ -17,6 +17,8 @@ pub enum Exit {
     Manifest,
     /// Something could not be read; its layers were held, all others were served.
     NotObserved,
+    /// A registry did not answer what was asked.
+    Registry,
     /// Git refused, could not be reached, or moved too often.
     Git,
     /// A guard refused.
@@ -37,6 +39,7 @@ impl Exit {
             Self::Configuration => "Configuration",
             Self::Manifest => "Manifest",
             Self::NotObserved => "NotObserved",
+            Self::Registry => "Registry",
             Self::Git => "Git",
             Self::Guard => "Guard",
             Self::PlanMoved => "PlanMoved",
@@ -51,6 +54,7 @@ impl Exit {
             Self::Configuration => 2,
             Self::Manifest => 3,
             Self::NotObserved => 4,
+            Self::Registry => 5,
             Self::Git => 6,
             Self::Guard => 7,
             Self::PlanMoved => 8,
@@ -69,10 +73,11 @@ impl From<Exit> for ExitCode {
 pub(super) const HELP: &str = "\
 Exit codes:
   0  done; for diff: no differences
-  1  diff: differences; doctor: something is wrong
+  1  diff: differences; doctor, dns lint: something is wrong; pin: not as pinned or wanted
   2  usage or configuration
   3  a template or manifest is wrong
   4  something could not be read: its layers were held, all others were served
+  5  a registry did not say what was asked; what is proved to be wrong goes before (1)
   6  Git refused, could not be reached, or moved too often
   7  a guard refused (mass removal, wrong cluster, loop, foreign files, unsigned base)
   8  the base or the plan moved since it was approved

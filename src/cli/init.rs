@@ -60,7 +60,9 @@ pub(super) fn run(run: &Run<'_>, args: &InitArgs) -> Result<Exit, Failure> {
     for path in files.keys() {
         run.printer.result(&format!("✔ {path}"));
     }
-    run.printer.remark(&format!("next: fill in the files, then: bobbypin plan --cluster {}", args.cluster_name));
+    let name = &args.cluster_name;
+    run.printer.remark(&format!("next: fill in the files, then: bobbypin pin update --cluster {name}"));
+    run.printer.remark(&format!("then: bobbypin plan --cluster {name}"));
     if let Some(flux) = &flux {
         let written = files.keys().find(|path| path.as_str().ends_with(FluxLoop::FILE)).expect("it was written");
         run.printer.remark(&format!("then: make the Secrets that {written} names, and: kubectl apply -f {written}"));

@@ -14,12 +14,14 @@ use crate::{
 
 mod demo;
 mod diff;
+mod dns;
 mod doctor;
 mod environment;
 mod error;
 mod exit;
 mod init;
 mod inventory;
+mod pin;
 mod plan;
 mod printer;
 mod reconcile;
@@ -104,8 +106,12 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Commit what is decided on the tip of the branch
     Reconcile(reconcile::ReconcileArgs),
+    /// Make, check and show the digests of charts and images, and keep them from cleaners
+    Pin(pin::PinArgs),
     /// Look whether everything around the clusters is as the fix needs it
     Doctor(doctor::DoctorArgs),
+    /// Look at the DNS part alone: hosts, records, and what is wrong with a Corefile
+    Dns(dns::DnsArgs),
     /// Write down which cluster is meant, so that no other one is read in its place
     Trust(trust::TrustArgs),
     /// Print the JSON Schema of a kind of file
@@ -132,6 +138,10 @@ pub struct World {
     pub now: Timestamp,
     /// The user's kubeconfigs: what `KUBECONFIG` names, else the one in the home folder.
     pub kubeconfigs: Vec<PathBuf>,
+    /// The docker configuration of the user, which need not be there.
+    pub docker_config: Option<PathBuf>,
+    /// The folder for what may be forgotten at any time.
+    pub cache: Option<PathBuf>,
     /// The variables of the environment that are this program's own, by name.
     pub variables: Variables,
 }
@@ -143,12 +153,14 @@ struct Run<'a> {
     now: Timestamp,
     here: PathBuf,
     kubeconfigs: Vec<PathBuf>,
+    docker_config: Option<PathBuf>,
+    cache: Option<PathBuf>,
     variables: Variables,
 }
 
 /// Runs the program with these words, the first of them its own name.
 pub fn run(words: impl IntoIterator<Item = OsString>, world: World) -> ExitCode {
-    let World { here, now, kubeconfigs, variables } = world;
+    let World { here, now, kubeconfigs, docker_config, cache, variables } = world;
     let words: Vec<_> = words.into_iter().collect();
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
@@ -166,7 +178,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>, world: World) -> ExitCode 
     };
     log(&cli.global);
     let printer = Printer::new(cli.global.no_color, cli.global.quiet);
-    let run = Run { global: &cli.global, printer: &printer, now, here, kubeconfigs, variables };
+    let (global, printer) = (&cli.global, &printer);
+    let run = Run { global, printer, now, here, kubeconfigs, docker_config, cache, variables };
     match in_threads(cli.global.jobs, || run.command(&cli.command)) {
         Ok(exit) => match printer.lost() {
             None => exit.into(),
@@ -201,7 +214,9 @@ impl Run<'_> {
             Command::Render(args) => render::run(self, args),
             Command::Diff(args) => diff::run(self, args),
             Command::Reconcile(args) => reconcile::run(self, args),
+            Command::Pin(args) => pin::run(self, args),
             Command::Doctor(args) => doctor::run(self, args),
+            Command::Dns(args) => dns::run(self, args),
             Command::Trust(args) => trust::run(self, args),
             Command::Schema { kind } => {
                 self.printer.result(&crate::config::schema(kind).expect("clap lets only known kinds through"));
@@ -230,7 +245,9 @@ impl Command {
             Self::Plan(args) => args.wants_json(),
             Self::Diff(args) => args.wants_json(),
             Self::Reconcile(args) => args.wants_json(),
+            Self::Pin(args) => args.wants_json(),
             Self::Doctor(args) => args.wants_json(),
+            Self::Dns(args) => args.wants_json(),
             Self::Trust(args) => args.wants_json(),
             Self::Init(_)
             | Self::Demo(_)

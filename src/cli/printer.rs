@@ -7,7 +7,9 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 
-use crate::{diff::print::escape::line as line_safe, edge::kube::Progress, ops::decide::Unread};
+use crate::{
+    diff::print::escape::line as line_safe, edge::kube::Progress, model::finding::Severity, ops::decide::Unread,
+};
 
 /// Where results and remarks go.
 #[derive(Debug)]
@@ -83,6 +85,15 @@ impl Printer {
     pub(super) fn error(&self, text: &str) {
         let mut stderr = io::stderr().lock();
         drop(writeln!(stderr, "{}", text.trim_end_matches('\n')));
+    }
+
+    /// The colour and the word of a severity.
+    pub(super) fn severity(&self, severity: Severity) -> (AnsiColor, &'static str) {
+        match severity {
+            Severity::Error => (AnsiColor::Red, "error"),
+            Severity::Warning => (AnsiColor::Yellow, "warning"),
+            Severity::Info => (AnsiColor::Cyan, "info"),
+        }
     }
 
     /// A word in a colour, when results may have colour.

@@ -27,8 +27,13 @@ impl Run<'_> {
 
     /// The files of the work tree, as they are on disk.
     pub(super) fn checkout(&self) -> Result<Checkout, Failure> {
+        self.checkout_of(&Wanted::default())
+    }
+
+    /// Some files of the work tree, the program's own settings among them.
+    pub(super) fn checkout_of(&self, wanted: &Wanted) -> Result<Checkout, Failure> {
         let repository = Repository::discover(&self.folder())?;
-        let tree = repository.read_work_tree(&Wanted::default())?;
+        let tree = repository.read_work_tree(wanted)?;
         let settings = load::repository(&tree)?;
         Ok(Checkout { repository, tree, settings })
     }

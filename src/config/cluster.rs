@@ -12,11 +12,12 @@ use crate::{
     },
     model::{
         cluster::{
-            Access, AccessWay, ClusterConfig, Delegation, Enabled, Engine, FluxSource, HostConfig, HostDelivery,
-            HostnamePolicy, IngressConfig, OuroborosMode, PackageSourceChoice, PinPolicy, Platform, Records,
-            RemovalPolicy, TenantAccess, ValuesSource,
+            Access, AccessWay, ChartSignature, ClusterConfig, CorefilePath, Delegation, Enabled, Engine, FluxSource,
+            HostConfig, HostDelivery, HostnamePolicy, HostsPath, IngressConfig, OuroborosMode, PackageSourceChoice,
+            PinPolicy, Platform, Records, RemovalPolicy, SignerIdentity, TenantAccess, ValuesSource,
         },
         name::Name,
+        pins::{PinName, Signer, Subject},
     },
 };
 
@@ -43,7 +44,7 @@ fn convert(faults: &mut Faults, spec: &raw::Spec, folder: &Name) -> Option<Clust
         access: access?,
         uid: uid?,
         platform: platform?,
-        host,
+        host: host?,
         tenants: tenants?,
         hostnames: hostnames?,
         removal: removal?,
@@ -161,7 +162,7 @@ pub(super) fn ingress(faults: &mut Faults, at: &str, raw: &raw::Ingress) -> Opti
     })
 }
 
-fn host(faults: &mut Faults, kind: raw::PlatformKind, raw: Option<&raw::Host>) -> HostConfig {
+fn host(faults: &mut Faults, kind: raw::PlatformKind, raw: Option<&raw::Host>) -> Option<HostConfig> {
     let delivery = raw.and_then(|raw| raw.delivery).unwrap_or(raw::HostDelivery::Auto);
     let source = raw.and_then(|raw| raw.package.as_ref()).and_then(|package| package.source);
     let word = match delivery {
@@ -176,7 +177,18 @@ fn host(faults: &mut Faults, kind: raw::PlatformKind, raw: Option<&raw::Host>) -
     if delivery != raw::HostDelivery::Package && raw.is_some_and(|raw| raw.package.is_some()) {
         faults.add("/spec/host/package", "`package` is for `delivery: package`");
     }
-    HostConfig {
+    let records = raw.and_then(|raw| raw.r#static.as_ref());
+    check_static(faults, "/spec/host/static", records);
+    let engine = engine(
+        raw.and_then(|raw| raw.engine),
+        raw.and_then(|raw| raw.ouroboros.as_ref()).and_then(|ouroboros| ouroboros.mode),
+        records,
+        OuroborosMode::Coredns,
+    );
+    if engine.is_none() {
+        file_missing(faults, "/spec/host/static", records);
+    }
+    Some(HostConfig {
         enabled: enabled(raw.and_then(|raw| raw.enabled)),
         delivery: match delivery {
             raw::HostDelivery::Auto => None,
@@ -184,13 +196,8 @@ fn host(faults: &mut Faults, kind: raw::PlatformKind, raw: Option<&raw::Host>) -
             raw::HostDelivery::Package => Some(HostDelivery::Package { source: package_source(source) }),
             raw::HostDelivery::HelmRelease => Some(HostDelivery::HelmRelease),
         },
-        engine: engine(
-            raw.and_then(|raw| raw.engine),
-            raw.and_then(|raw| raw.ouroboros.as_ref()).and_then(|ouroboros| ouroboros.mode),
-            raw.and_then(|raw| raw.r#static.as_ref()).and_then(|records| records.records),
-            OuroborosMode::Coredns,
-        ),
-    }
+        engine: engine?,
+    })
 }
 
 fn package_source(raw: Option<raw::PackageSource>) -> PackageSourceChoice {
@@ -210,25 +217,48 @@ pub(super) fn enabled(raw: Option<raw::Enabled>) -> Enabled {
 }
 
 /// The engine with its own setting. The setting of the other engine is without effect, so that one can change between
-/// them with one word.
+/// them with one word. Nothing for a form of records whose file is not given or not lawful, which is a fault elsewhere.
 pub(super) fn engine(
     engine: Option<raw::Engine>,
     mode: Option<raw::Mode>,
-    records: Option<raw::Records>,
+    records: Option<&raw::Static>,
     default_mode: OuroborosMode,
-) -> Engine {
+) -> Option<Engine> {
     match engine {
-        Some(raw::Engine::Ouroboros) | None => Engine::Ouroboros(match mode {
+        Some(raw::Engine::Ouroboros) | None => Some(Engine::Ouroboros(match mode {
             None => default_mode,
             Some(raw::Mode::Coredns) => OuroborosMode::Coredns,
             Some(raw::Mode::CorednsImport) => OuroborosMode::CorednsImport,
             Some(raw::Mode::ExternalDns) => OuroborosMode::ExternalDns,
-        }),
-        Some(raw::Engine::Static) => Engine::Static(match records {
-            Some(raw::Records::RewriteSnippet) | None => Records::RewriteSnippet,
-            Some(raw::Records::HostsFile) => Records::HostsFile,
-            Some(raw::Records::CorefileBlock) => Records::CorefileBlock,
-        }),
+        })),
+        Some(raw::Engine::Static) => {
+            let path = records.and_then(|records| records.path.as_deref());
+            let path = path.map_or_else(|| Some(HostsPath::default()), |path| HostsPath::parse(path).ok());
+            Some(Engine::Static(match records.and_then(|records| records.records) {
+                Some(raw::Records::Auto) | None => Records::Auto(path?),
+                Some(raw::Records::RewriteSnippet) => Records::RewriteSnippet,
+                Some(raw::Records::HostsFile) => Records::HostsFile(path?),
+                Some(raw::Records::CorefileBlock) => {
+                    let file = records.and_then(|records| records.file.as_deref())?;
+                    Records::CorefileBlock { file: CorefilePath::parse(file).ok()? }
+                }
+            }))
+        }
+    }
+}
+
+/// Checks the texts of `static`, whichever of them is used.
+pub(super) fn check_static(faults: &mut Faults, at: &str, raw: Option<&raw::Static>) {
+    let Some(raw) = raw else { return };
+    faults.take_optional(&format!("{at}/path"), raw.path.as_deref(), HostsPath::parse);
+    faults.take_optional(&format!("{at}/file"), raw.file.as_deref(), CorefilePath::parse);
+}
+
+/// Notes that a block in a Corefile is wanted, and nobody says where that is.
+pub(super) fn file_missing(faults: &mut Faults, at: &str, raw: Option<&raw::Static>) {
+    if raw.is_none_or(|raw| raw.file.is_none() && raw.records == Some(raw::Records::CorefileBlock)) {
+        let message = "`file` is missing: nothing says which file of the repository holds the Corefile";
+        faults.add_with_hint(format!("{at}/file"), message, "file: infrastructure/coredns.yaml");
     }
 }
 
@@ -241,6 +271,8 @@ fn hostnames(faults: &mut Faults, raw: Option<&raw::Hostnames>) -> Option<Hostna
         .collect();
     let reserved = raw.and_then(|raw| raw.reserved.as_deref()).unwrap_or_default();
     let reserved = faults.take_list("/spec/hostnames/reserved", reserved, values::hostname);
+    let search = raw.and_then(|raw| raw.search_domains.as_deref()).unwrap_or_default();
+    let search_domains = faults.take_list("/spec/hostnames/searchDomains", search, values::domain);
     if raw.and_then(|raw| raw.wildcards) == Some(raw::Wildcards::Regex) {
         let message = "`regex` is not available in this version";
         faults.add_with_hint("/spec/hostnames/wildcards", message, "wildcards: deny");
@@ -249,6 +281,7 @@ fn hostnames(faults: &mut Faults, raw: Option<&raw::Hostnames>) -> Option<Hostna
     Some(HostnamePolicy {
         delegations: delegations.into_iter().collect::<Option<_>>()?,
         reserved: reserved?,
+        search_domains: search_domains?,
         quota_per_namespace: count(quota.and_then(|quota| quota.per_namespace).unwrap_or(100)),
         quota_total: count(quota.and_then(|quota| quota.total).unwrap_or(2000)),
     })
@@ -261,7 +294,7 @@ fn delegation(faults: &mut Faults, at: &str, raw: &raw::Delegation) -> Option<De
         }
     }
     let namespaces = faults.take_list(&format!("{at}/namespaces"), &raw.namespaces, values::namespace);
-    let suffixes = faults.take_list(&format!("{at}/suffixes"), &raw.suffixes, values::hostname);
+    let suffixes = faults.take_list(&format!("{at}/suffixes"), &raw.suffixes, values::delegated);
     Some(Delegation { namespaces: namespaces?, suffixes: suffixes? })
 }
 
@@ -281,6 +314,9 @@ fn removal(faults: &mut Faults, raw: Option<&raw::Removal>) -> Option<RemovalPol
     })
 }
 
+/// The platforms that clusters are made of.
+const DEFAULT_PLATFORMS: [&str; 2] = ["linux/amd64", "linux/arm64"];
+
 fn pins(faults: &mut Faults, raw: Option<&raw::Pins>) -> Option<PinPolicy> {
     let chart = raw.and_then(|raw| raw.chart.as_deref());
     let chart = faults.take_optional("/spec/pins/chart", chart, values::chart_repository);
@@ -289,12 +325,96 @@ fn pins(faults: &mut Faults, raw: Option<&raw::Pins>) -> Option<PinPolicy> {
     let min_age = raw.and_then(|raw| raw.min_age.as_deref());
     let min_age = faults.take_optional("/spec/pins/minAge", min_age, values::duration);
     let mirrors = mirrors(faults, raw.and_then(|raw| raw.mirrors.as_ref()));
+    let platforms = match raw.and_then(|raw| raw.platforms.as_deref()) {
+        None => Some(DEFAULT_PLATFORMS.map(str::to_owned).to_vec()),
+        Some([]) => {
+            faults.add("/spec/pins/platforms", "`platforms` is empty: name at least one, or leave it out");
+            None
+        }
+        Some(given) => faults.take_list("/spec/pins/platforms", given, values::image_platform),
+    };
+    let verify = match raw.and_then(|raw| raw.verify.as_ref()) {
+        None => Some(None),
+        Some(raw) => chart_signature(faults, raw).map(Some),
+    };
+    let signers = signers(faults, raw.and_then(|raw| raw.signers.as_deref()).unwrap_or_default());
     Some(PinPolicy {
         chart_repository: chart?.unwrap_or_else(|| "ghcr.io/lexfrei/charts/ouroboros".to_owned()),
         version: version?.unwrap_or_else(|| "0.8.1".to_owned()),
         min_age: min_age?.unwrap_or(SignedDuration::from_hours(72)),
         mirrors: mirrors?,
+        platforms: platforms?,
+        verify: verify?,
+        signers: signers?,
     })
+}
+
+fn signers(faults: &mut Faults, given: &[raw::PinSigner]) -> Option<BTreeMap<PinName, Signer>> {
+    let mut signers = BTreeMap::new();
+    let mut is_whole = true;
+    for (index, raw) in given.iter().enumerate() {
+        let at = format!("/spec/pins/signers/{index}");
+        let Some(name) = PinName::of(&raw.pin) else {
+            let names = PinName::ALL.map(PinName::as_str).join(", ");
+            faults.add(format!("{at}/pin"), format!("`{}` is none of {names}", raw.pin.escape_debug()));
+            is_whole = false;
+            continue;
+        };
+        let Some(signer) = signer(faults, &at, raw) else {
+            is_whole = false;
+            continue;
+        };
+        if signers.insert(name, signer).is_some() {
+            faults.add(format!("{at}/pin"), format!("`{}` has a signer already", raw.pin));
+        }
+    }
+    is_whole.then_some(signers)
+}
+
+fn signer(faults: &mut Faults, at: &str, raw: &raw::PinSigner) -> Option<Signer> {
+    match (&raw.key, raw.transparency_log, &raw.issuer, &raw.subject) {
+        (Some(key), log, None, None) => {
+            let is_pem = key.trim().starts_with("-----BEGIN PUBLIC KEY-----")
+                && key.trim().ends_with("-----END PUBLIC KEY-----");
+            if !is_pem {
+                faults.add(format!("{at}/key"), "this is not a public key (PEM, `-----BEGIN PUBLIC KEY-----`)");
+                return None;
+            }
+            Some(Signer::Key { pem: format!("{}\n", key.trim()), transparency_log: log.unwrap_or(true) })
+        }
+        (None, None, Some(issuer), Some(subject)) => {
+            let issuer = faults.take(&format!("{at}/issuer"), values::words(issuer));
+            let subject = faults.take(&format!("{at}/subject"), values::words(subject));
+            let subject = subject.map(|subject| match subject.strip_suffix('*') {
+                Some(start) => Subject::StartsWith(start.to_owned()),
+                None => Subject::Exactly(subject),
+            });
+            Some(Signer::Identity { issuer: issuer?, subject: subject? })
+        }
+        _ => {
+            faults.add(at, "give either `key`, and `transparencyLog` if you like, or `issuer` and `subject`");
+            None
+        }
+    }
+}
+
+fn chart_signature(faults: &mut Faults, raw: &raw::Verify) -> Option<ChartSignature> {
+    const AT: &str = "/spec/pins/verify";
+    let secret = faults.take_optional(&format!("{AT}/secretRef"), raw.secret_ref.as_deref(), values::name);
+    let given = raw.match_oidc_identity.as_deref().unwrap_or_default();
+    let identities = given.iter().enumerate().map(|(index, raw)| {
+        let at = format!("{AT}/matchOIDCIdentity/{index}");
+        let issuer = faults.take(&format!("{at}/issuer"), values::words(&raw.issuer));
+        let subject = faults.take(&format!("{at}/subject"), values::words(&raw.subject));
+        Some(SignerIdentity { issuer: issuer?, subject: subject? })
+    });
+    let identities = identities.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>();
+    if raw.secret_ref.is_none() && given.is_empty() {
+        // Flux takes such a signature of anybody.
+        let message = "give `secretRef` or `matchOIDCIdentity`: else a signature of anybody would do";
+        faults.add(AT, message);
+    }
+    Some(ChartSignature { secret: secret?, identities: identities? })
 }
 
 fn mirrors(faults: &mut Faults, raw: Option<&BTreeMap<String, String>>) -> Option<BTreeMap<String, String>> {

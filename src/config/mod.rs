@@ -11,6 +11,7 @@ mod fault;
 pub mod inventory;
 pub mod kubernetes;
 mod pins;
+mod pins_text;
 mod place;
 pub mod platform_file;
 pub mod problem;
@@ -24,6 +25,7 @@ mod tenants;
 mod tests;
 mod values;
 
+pub use pins_text::write_pins;
 pub use state::state_text;
 
 use crate::{

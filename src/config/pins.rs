@@ -11,19 +11,9 @@ use crate::{
     model::{
         digest::Digest,
         name::Name,
-        pins::{ArtifactKind, Pin, PinHold, PinName, Pins},
+        pins::{Candidate, MediaType, Pin, PinHold, PinName, Pins},
     },
 };
-
-/// Media types and what they are the types of. A chart and an image for one platform are manifests of the same type; a
-/// chart is told by the type of its config.
-const MEDIA_TYPES: [(&str, ArtifactKind); 5] = [
-    ("application/vnd.oci.image.index.v1+json", ArtifactKind::ImageIndex),
-    ("application/vnd.docker.distribution.manifest.list.v2+json", ArtifactKind::ImageIndex),
-    ("application/vnd.cncf.helm.config.v1+json", ArtifactKind::Chart),
-    ("application/vnd.oci.image.manifest.v1+json", ArtifactKind::ImageManifest),
-    ("application/vnd.docker.distribution.manifest.v2+json", ArtifactKind::ImageManifest),
-];
 
 /// Checks what the file means.
 pub(super) fn pins(raw: &raw::Pins, cluster: &Name) -> Result<Pins, Vec<Fault>> {
@@ -49,55 +39,63 @@ fn pin(faults: &mut Faults, at: &str, raw: &raw::Pin) -> Option<(String, Pin)> {
     let repository = faults.take(&format!("{at}/reference"), values::repository(&raw.reference));
     let tag = faults.take(&format!("{at}/tag"), values::tag(&raw.tag));
     let digest = faults.take(&format!("{at}/digest"), Digest::parse(&raw.digest));
-    let kind = kind(faults, &format!("{at}/mediaType"), raw);
+    let media_type = media_type(faults, &format!("{at}/mediaType"), &raw.name, &raw.media_type);
     let platforms = raw.platforms.as_deref().unwrap_or_default();
     let platforms = faults.take_list(&format!("{at}/platforms"), platforms, values::image_platform);
     let first_seen = faults.take_optional(&format!("{at}/firstSeen"), raw.first_seen.as_deref(), values::timestamp);
+    let signature = raw.verified.as_ref().and_then(|verified| verified.signature.as_deref());
+    let signature = faults.take_optional(&format!("{at}/verified/signature"), signature, values::words);
     let hold = match &raw.hold {
         Some(raw) => hold(faults, &format!("{at}/hold"), raw).map(Some),
+        None => Some(None),
+    };
+    let candidate = match &raw.candidate {
+        Some(candidate) => self::candidate(faults, &format!("{at}/candidate"), &raw.name, candidate).map(Some),
         None => Some(None),
     };
     let pin = Pin {
         repository: repository?,
         tag: tag?,
         digest: digest?,
-        kind: kind?,
+        media_type: media_type?,
         platforms: platforms?,
         first_seen: first_seen?,
+        signature: signature?,
         hold: hold?,
+        candidate: candidate?,
     };
     Some((name?.to_string(), pin))
 }
 
-fn kind(faults: &mut Faults, at: &str, raw: &raw::Pin) -> Option<ArtifactKind> {
-    let known = MEDIA_TYPES.iter().find(|(media_type, _)| *media_type == raw.media_type);
-    let Some(&(_, kind)) = known else {
-        let list = MEDIA_TYPES.map(|(media_type, _)| format!("`{media_type}`")).join(", ");
-        faults.add(at, format!("`{}` is not a media type of a chart or image: {list}", raw.media_type.escape_debug()));
+fn candidate(faults: &mut Faults, at: &str, name: &str, raw: &raw::Candidate) -> Option<Candidate> {
+    let tag = faults.take(&format!("{at}/tag"), values::tag(&raw.tag));
+    let digest = faults.take(&format!("{at}/digest"), Digest::parse(&raw.digest));
+    let media_type = media_type(faults, &format!("{at}/mediaType"), name, &raw.media_type);
+    let platforms = raw.platforms.as_deref().unwrap_or_default();
+    let platforms = faults.take_list(&format!("{at}/platforms"), platforms, values::image_platform);
+    let first_seen = faults.take(&format!("{at}/firstSeen"), values::timestamp(&raw.first_seen));
+    Some(Candidate {
+        tag: tag?,
+        digest: digest?,
+        media_type: media_type?,
+        platforms: platforms?,
+        first_seen: first_seen?,
+    })
+}
+
+fn media_type(faults: &mut Faults, at: &str, name: &str, text: &str) -> Option<MediaType> {
+    let Some(media_type) = MediaType::of(text) else {
+        let list = MediaType::ALL.map(|media_type| format!("`{}`", media_type.as_str())).join(", ");
+        faults.add(at, format!("`{}` is not a media type of a chart or image: {list}", text.escape_debug()));
         return None;
     };
-    let needed = PinName::ALL.into_iter().find(|name| name.as_str() == raw.name).map(needed_kind);
-    if let Some(needed) = needed.filter(|&needed| needed != kind) {
-        let (needed, given) = (describe(needed), describe(kind));
-        faults.add(at, format!("`{}` needs the digest of {needed}; this is the digest of {given}", raw.name));
+    let given = media_type.kind();
+    if let Some(needed) = PinName::of(name).map(PinName::kind).filter(|&needed| needed != given) {
+        let (needed, given) = (needed.with_article(), given.with_article());
+        faults.add(at, format!("`{name}` needs the digest of {needed}; this is the digest of {given}"));
         return None;
     }
-    Some(kind)
-}
-
-fn needed_kind(name: PinName) -> ArtifactKind {
-    match name {
-        PinName::Chart => ArtifactKind::Chart,
-        PinName::Image | PinName::CleanupHook => ArtifactKind::ImageIndex,
-    }
-}
-
-fn describe(kind: ArtifactKind) -> &'static str {
-    match kind {
-        ArtifactKind::Chart => "a chart",
-        ArtifactKind::ImageIndex => "an image index",
-        ArtifactKind::ImageManifest => "an image for one platform",
-    }
+    Some(media_type)
 }
 
 fn hold(faults: &mut Faults, at: &str, raw: &raw::Hold) -> Option<PinHold> {

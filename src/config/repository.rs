@@ -1,4 +1,6 @@
-//! `bobbypin.yaml`: how to publish.
+//! `bobbypin.yaml`: how to publish, and which registries differ from the rule.
+
+use std::collections::BTreeMap;
 
 use crate::{
     config::{
@@ -8,7 +10,7 @@ use crate::{
     },
     model::repository::{
         Author, GiteaServer, LockReference, MergeStyle, PublishMode, PullRequestSettings, Receiver, ReceiverForm,
-        ReceiverPath, RepositoryConfig, Signing, Transport, TrustedSigners,
+        ReceiverPath, RegistryConfig, RepositoryConfig, Signing, Transport, TrustedSigners,
     },
 };
 
@@ -20,7 +22,42 @@ pub(super) fn repository(raw: &raw::Repository) -> Result<RepositoryConfig, Vec<
     }
     let publish = raw.spec.as_ref().and_then(|spec| spec.publish.as_ref());
     let config = publish.map_or_else(|| Some(RepositoryConfig::default()), |publish| convert(&mut faults, publish));
-    faults.finish(config)
+    let registries = raw.spec.as_ref().and_then(|spec| spec.registries.as_deref()).unwrap_or_default();
+    let registries = self::registries(&mut faults, registries);
+    faults.finish(config.zip(registries).map(|(config, registries)| RepositoryConfig { registries, ..config }))
+}
+
+fn registries(faults: &mut Faults, raw: &[raw::Registry]) -> Option<BTreeMap<String, RegistryConfig>> {
+    let mut found = BTreeMap::new();
+    for (index, raw) in raw.iter().enumerate() {
+        let at = format!("/spec/registries/{index}");
+        let host = faults.take(&format!("{at}/host"), registry_host(&raw.host));
+        let ca_file = faults.take_optional(&format!("{at}/caFile"), raw.ca_file.as_deref(), word);
+        let token_hosts = raw.token_hosts.as_deref().unwrap_or_default();
+        let token_hosts = faults.take_list(&format!("{at}/tokenHosts"), token_hosts, registry_host);
+        if let (Some(host), Some(ca_file), Some(token_hosts)) = (host, ca_file, token_hosts) {
+            let registry = RegistryConfig {
+                plain_http: raw.plain_http.unwrap_or_default(),
+                private: raw.private.unwrap_or_default(),
+                ca_file,
+                token_hosts,
+                follow_redirects: raw.follow_redirects.unwrap_or_default(),
+                credential_helpers: raw.credential_helpers.unwrap_or_default(),
+            };
+            if found.insert(host, registry).is_some() {
+                faults.add(format!("{at}/host"), format!("`{}` is listed a second time", raw.host.escape_debug()));
+            }
+        }
+    }
+    Some(found)
+}
+
+/// A registry without a path.
+fn registry_host(text: &str) -> Result<String, PublishError> {
+    match values::registry(text) {
+        Ok(host) if !host.contains('/') => Ok(host),
+        Ok(_) | Err(_) => Err(PublishError::RegistryHost),
+    }
 }
 
 fn convert(faults: &mut Faults, raw: &raw::Publish) -> Option<RepositoryConfig> {
@@ -53,6 +90,7 @@ fn convert(faults: &mut Faults, raw: &raw::Publish) -> Option<RepositoryConfig> 
         gitea: gitea?,
         notify: notify?,
         lock: lock?,
+        registries: BTreeMap::new(),
     })
 }
 
@@ -246,6 +284,8 @@ enum PublishError {
     Fingerprint(String),
     #[error("`{}` is not a reference such as `refs/bobbypin/lock`; branches and tags are not for this", .0.escape_debug())]
     LockReference(String),
+    #[error("this is not the host of a registry such as `registry.example.org:5000`: no scheme, path or user")]
+    RegistryHost,
 }
 
 fn remote(text: &str) -> Result<String, PublishError> {

@@ -9,9 +9,11 @@ use crate::{
         values,
     },
     model::{
+        cluster::CorefilePath,
+        hostname::Hostname,
         layer::{Layer, TenantId},
         name::Name,
-        state::{LayerState, State},
+        state::{HostOwner, LayerState, State},
     },
 };
 
@@ -64,6 +66,8 @@ fn layer(faults: &mut Faults, at: &str, raw: &raw::LayerMemory) -> Option<Layer>
 
 fn memory(faults: &mut Faults, at: &str, raw: &raw::LayerMemory) -> Option<LayerState> {
     let leaving = faults.take_optional(&format!("{at}/leaving"), raw.leaving.as_deref(), values::timestamp);
+    let replaced = faults.take_optional(&format!("{at}/replaced"), raw.replaced.as_deref(), values::timestamp);
+    let corefile = faults.take_optional(&format!("{at}/corefile"), raw.corefile.as_deref(), CorefilePath::parse);
     let mut tombstones = BTreeMap::new();
     for (index, tombstone) in raw.tombstones.iter().flatten().enumerate() {
         let at = format!("{at}/tombstones/{index}");
@@ -76,11 +80,31 @@ fn memory(faults: &mut Faults, at: &str, raw: &raw::LayerMemory) -> Option<Layer
             tombstones.insert(host, since);
         }
     }
+    let owners = owners(faults, at, raw);
     let uid = faults.take_optional(&format!("{at}/uid"), raw.uid.as_deref(), values::uid);
     if raw.uid.is_some() && raw.layer == raw::LayerKind::Host {
         faults.add(format!("{at}/uid"), "the host's `uid` is in cluster.yaml, not here");
     }
-    Some(LayerState { uid: uid?, tombstones, leaving: leaving? })
+    Some(LayerState { uid: uid?, tombstones, owners, leaving: leaving?, replaced: replaced?, corefile: corefile? })
+}
+
+fn owners(faults: &mut Faults, at: &str, raw: &raw::LayerMemory) -> BTreeMap<Hostname, HostOwner> {
+    let mut owners = BTreeMap::new();
+    for (index, raw) in raw.owners.iter().flatten().enumerate() {
+        let at = format!("{at}/owners/{index}");
+        let host = faults.take(&format!("{at}/host"), values::hostname(&raw.host));
+        let namespace = faults.take(&format!("{at}/namespace"), values::namespace(&raw.namespace));
+        let name = faults.take(&format!("{at}/name"), values::name(&raw.name));
+        let uid = faults.take_optional(&format!("{at}/uid"), raw.uid.as_deref(), values::uid);
+        let gone = faults.take_optional(&format!("{at}/gone"), raw.gone.as_deref(), values::timestamp);
+        if let (Some(host), Some(namespace), Some(name), Some(uid), Some(gone)) = (host, namespace, name, uid, gone) {
+            if owners.contains_key(&host) {
+                faults.add(format!("{at}/host"), format!("`{host}` is listed a second time"));
+            }
+            owners.insert(host, HostOwner { namespace, name, uid, gone });
+        }
+    }
+    owners
 }
 
 /// Writes the state of a cluster as `state.yaml` has it. Layers with nothing to remember are left out.
@@ -113,11 +137,30 @@ fn push_layer(text: &mut String, layer: &Layer, memory: &LayerState) -> std::fmt
     if let Some(leaving) = memory.leaving {
         writeln!(text, "    leaving: \"{leaving}\"")?;
     }
+    if let Some(replaced) = memory.replaced {
+        writeln!(text, "    replaced: \"{replaced}\"")?;
+    }
+    if let Some(corefile) = &memory.corefile {
+        // A path may hold quotes; a string of JSON is one of YAML.
+        writeln!(text, "    corefile: {}", serde_json::Value::from(corefile.path().as_str()))?;
+    }
     if !memory.tombstones.is_empty() {
         writeln!(text, "    tombstones:")?;
     }
     for (host, since) in &memory.tombstones {
         writeln!(text, "    - host: \"{host}\"\n      since: \"{since}\"")?;
+    }
+    if !memory.owners.is_empty() {
+        writeln!(text, "    owners:")?;
+    }
+    for (host, HostOwner { namespace, name, uid, gone }) in &memory.owners {
+        writeln!(text, "    - host: \"{host}\"\n      namespace: \"{namespace}\"\n      name: \"{name}\"")?;
+        if let Some(uid) = uid {
+            writeln!(text, "      uid: \"{uid}\"")?;
+        }
+        if let Some(gone) = gone {
+            writeln!(text, "      gone: \"{gone}\"")?;
+        }
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     config::{
-        cluster::{enabled, engine, ingress},
+        cluster::{check_static, enabled, engine, file_missing, ingress},
         fault::Faults,
         raw::cluster as raw,
         values,
@@ -25,6 +25,13 @@ pub(super) fn tenants(
 ) -> Option<TenantsConfig> {
     let wishes = raw.and_then(|raw| raw.defaults.clone()).unwrap_or_default();
     check_wishes(faults, platform, "/spec/tenants/defaults", &wishes);
+    if let Some(records) = &wishes.r#static
+        && (records.file.is_some() || records.records == Some(raw::Records::CorefileBlock))
+    {
+        let message =
+            "a block in a Corefile is for the host and for listed tenants: every cluster has a file of its own";
+        faults.add("/spec/tenants/defaults/static", message);
+    }
     let ingress = optional_ingress(faults, "/spec/tenants/defaults/ingress", wishes.ingress.as_ref());
     let kubeconfigs = raw.and_then(|raw| raw.kubeconfigs.as_ref());
     let is_found = kubeconfigs.is_some();
@@ -55,10 +62,11 @@ pub(super) fn tenants(
     }
     let ingress = ingress?;
     let kubeconfigs = kubeconfigs?;
+    let of_all = config(&defaults.wishes)?;
     complete.then(|| TenantsConfig {
         discover: raw.and_then(|raw| raw.discover).unwrap_or(true),
         kubeconfigs,
-        defaults: TenantConfig { ingress, ..config(&defaults.wishes) },
+        defaults: TenantConfig { ingress, ..of_all },
         listed,
     })
 }
@@ -135,11 +143,13 @@ fn listed_tenant(
         None => Some(None),
     };
     let ingress = optional_ingress(faults, &format!("{at}/ingress"), raw.ingress.as_ref());
-    let config = TenantConfig {
-        kubeconfig: kubeconfig?,
-        ingress: ingress?.or_else(|| defaults.ingress.clone()),
-        ..config(&with_defaults(wishes, &defaults.wishes))
-    };
+    let wishes = with_defaults(wishes, &defaults.wishes);
+    let config = config(&wishes);
+    if config.is_none() {
+        file_missing(faults, &format!("{at}/static"), wishes.r#static.as_ref());
+    }
+    let config =
+        TenantConfig { kubeconfig: kubeconfig?, ingress: ingress?.or_else(|| defaults.ingress.clone()), ..config? };
     Some((TenantId { namespace: namespace?, name: name? }, config))
 }
 
@@ -164,7 +174,14 @@ fn with_defaults(wishes: raw::TenantDefaults, defaults: &raw::TenantDefaults) ->
         delivery: wishes.delivery.or(defaults.delivery),
         engine: wishes.engine.or(defaults.engine),
         ouroboros: wishes.ouroboros.filter(|raw| raw.mode.is_some()).or_else(|| defaults.ouroboros.clone()),
-        r#static: wishes.r#static.filter(|raw| raw.records.is_some()).or_else(|| defaults.r#static.clone()),
+        r#static: match (wishes.r#static, &defaults.r#static) {
+            (Some(own), Some(other)) => Some(raw::Static {
+                records: own.records.or(other.records),
+                path: own.path.or_else(|| other.path.clone()),
+                file: own.file,
+            }),
+            (own, other) => own.or_else(|| other.clone()),
+        },
         proxy_protocol: wishes.proxy_protocol.or(defaults.proxy_protocol),
         real_ip_cidrs: wishes.real_ip_cidrs.or_else(|| defaults.real_ip_cidrs.clone()),
         ingress: wishes.ingress.or_else(|| defaults.ingress.clone()),
@@ -180,6 +197,7 @@ fn check_wishes(faults: &mut Faults, platform: raw::PlatformKind, at: &str, raw:
         let message = "`ingress` is for the generic platform; on cozystack it follows from the tenant's object";
         faults.add(format!("{at}/ingress"), message);
     }
+    check_static(faults, &format!("{at}/static"), raw.r#static.as_ref());
     faults.take_list(&format!("{at}/realIpCidrs"), raw.real_ip_cidrs.as_deref().unwrap_or_default(), values::cidr);
 }
 
@@ -211,8 +229,9 @@ fn secret_key(faults: &mut Faults, at: &str, raw: &raw::SecretKey) -> Option<Sec
     Some(SecretKey { name: name?, key: key? })
 }
 
-fn config(raw: &raw::TenantDefaults) -> TenantConfig {
-    TenantConfig {
+/// Nothing when a form of records lacks its file.
+fn config(raw: &raw::TenantDefaults) -> Option<TenantConfig> {
+    Some(TenantConfig {
         enabled: enabled(raw.enabled),
         delivery: match raw.delivery {
             Some(raw::TenantDelivery::Auto) | None => None,
@@ -223,12 +242,12 @@ fn config(raw: &raw::TenantDefaults) -> TenantConfig {
         engine: engine(
             raw.engine,
             raw.ouroboros.as_ref().and_then(|ouroboros| ouroboros.mode),
-            raw.r#static.as_ref().and_then(|records| records.records),
+            raw.r#static.as_ref(),
             OuroborosMode::CorednsImport,
-        ),
+        )?,
         proxy_protocol: raw.proxy_protocol.unwrap_or(false),
         real_ip_cidrs: raw.real_ip_cidrs.clone().unwrap_or_default(),
         kubeconfig: None,
         ingress: None,
-    }
+    })
 }

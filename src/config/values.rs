@@ -57,6 +57,8 @@ pub(super) enum ValueError {
     SecretKey(String),
     #[error("`{}` is not a label selector such as `example.org/tenant=yes`", .0.escape_debug())]
     LabelSelector(String),
+    #[error("`{0}` is a public suffix: names below it are registered by strangers, so nobody is given all of them")]
+    PublicSuffix(Hostname),
     #[error("this is empty")]
     Empty,
 }
@@ -75,6 +77,12 @@ pub(super) fn namespace(text: &str) -> Result<Name, ValueError> {
 
 pub(super) fn hostname(text: &str) -> Result<Hostname, ValueError> {
     Hostname::parse(text).map_err(|reason| ValueError::Hostname { text: text.to_owned(), reason })
+}
+
+/// A name that somebody is given with all names below it.
+pub(super) fn delegated(text: &str) -> Result<Hostname, ValueError> {
+    let suffix = hostname(text)?;
+    if suffix.is_public_suffix() { Err(ValueError::PublicSuffix(suffix)) } else { Ok(suffix) }
 }
 
 /// A domain of DNS inside a cluster; unlike a public name it may have one label.

@@ -1,6 +1,9 @@
 //! Which object asks for which host.
 
-use crate::model::inventory::{GatewayObject, IngressObject, ObjectMeta, RouteObject};
+use crate::{
+    dns::ouroboros::filters,
+    model::inventory::{GatewayObject, IngressObject, ObjectMeta, RouteObject},
+};
 
 /// One host as one object wrote it.
 #[derive(Clone, Copy, Debug)]
@@ -28,17 +31,15 @@ pub fn of_ingresses<'a>(
 
 /// Whether an Ingress passes a class filter.
 pub fn is_of_class(ingress: &IngressObject, class: Option<&str>) -> bool {
-    class.is_none_or(|class| ingress.class.as_deref() == Some(class))
+    filters::takes_ingress(ingress, class)
 }
 
-/// The hosts of the listeners of every Gateway.
-pub fn of_gateways(gateways: &[GatewayObject]) -> impl Iterator<Item = Claim<'_>> + Clone {
-    gateways
-        .iter()
-        .flat_map(|gateway| gateway.hosts.iter().map(|host| Claim { host, kind: "Gateway", owner: &gateway.meta }))
+/// The hosts of the listeners of a Gateway.
+pub fn of_gateway(gateway: &GatewayObject) -> impl Iterator<Item = Claim<'_>> + Clone {
+    gateway.hosts.iter().map(|host| Claim { host, kind: "Gateway", owner: &gateway.meta })
 }
 
-/// The hosts of every HTTPRoute.
-pub fn of_http_routes(routes: &[RouteObject]) -> impl Iterator<Item = Claim<'_>> + Clone {
-    routes.iter().flat_map(|route| route.hosts.iter().map(|host| Claim { host, kind: "HTTPRoute", owner: &route.meta }))
+/// The hosts of an HTTPRoute.
+pub fn of_http_route(route: &RouteObject) -> impl Iterator<Item = Claim<'_>> + Clone {
+    route.hosts.iter().map(|host| Claim { host, kind: "HTTPRoute", owner: &route.meta })
 }

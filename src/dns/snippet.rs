@@ -34,6 +34,14 @@ pub fn hosts(text: &str) -> BTreeSet<Hostname> {
         .collect()
 }
 
+/// What the records of a snippet lead to: the target of the first one.
+pub fn target(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| {
+        let (host, target) = line.strip_prefix("rewrite name ")?.split_once(' ')?;
+        (Hostname::parse(host).is_ok() && !target.contains(' ')).then_some(target)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,11 +59,13 @@ mod tests {
              rewrite name b.example.org ouroboros-proxy.x.svc.cluster.local.\n"
         );
         assert_eq!(hosts(&text), hosts_in);
+        assert_eq!(target(&text), Some("ouroboros-proxy.x.svc.cluster.local."));
     }
 
     #[test]
     fn a_line_of_another_form_is_no_record_of_ours() {
         let text = "# note\nrewrite stop name a.example.org b.\nrewrite name c.example.org d. e\nrewrite name x y.\n\n";
         assert_eq!(hosts(text), BTreeSet::new());
+        assert_eq!(target(text), None);
     }
 }

@@ -5,7 +5,13 @@ use std::{collections::BTreeMap, str::FromStr};
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use crate::model::{hostname::Hostname, layer::TenantId, name::Name};
+use crate::model::{
+    hostname::Hostname,
+    layer::TenantId,
+    name::Name,
+    pins::{PinName, Signer},
+    tree::{RepoPath, RepoPathError},
+};
 
 /// One cluster folder's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,7 +205,7 @@ pub enum TenantDelivery {
 }
 
 /// Who writes the DNS records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Engine {
     /// The controller of ouroboros, at run time.
@@ -231,16 +237,150 @@ impl OuroborosMode {
     }
 }
 
-/// The form of committed records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// The form of committed records. Written out it is its word alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Records {
+    /// Nobody said. What is committed stays as it is; where nothing is, the hosts file when the Corefile already reads it,
+    /// else the snippet.
+    Auto(HostsPath),
     /// One `rewrite name` line for every host, in a key of ours of `kube-system/coredns-custom`.
     RewriteSnippet,
-    /// A hosts file for the `hosts` plugin. Not delivered by this version.
-    HostsFile,
-    /// A block in the Corefile, where the Corefile lives in Git. Not delivered by this version.
-    CorefileBlock,
+    /// A hosts file for the `hosts` plugin, in a key of ours of `kube-system/coredns-custom`, which CoreDNS sees at this
+    /// path.
+    HostsFile(HostsPath),
+    /// A block in the Corefile, where the ConfigMap with the Corefile is a file of the repository.
+    CorefileBlock {
+        /// That file.
+        file: CorefilePath,
+    },
+}
+
+impl Records {
+    /// The file with the Corefile, when a block in it is wanted.
+    pub fn file(&self) -> Option<&CorefilePath> {
+        match self {
+            Self::CorefileBlock { file } => Some(file),
+            Self::Auto(_) | Self::RewriteSnippet | Self::HostsFile(_) => None,
+        }
+    }
+
+    /// The word of `cluster.yaml` for it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Auto(_) => "auto",
+            Self::RewriteSnippet => "rewrite-snippet",
+            Self::HostsFile(_) => "hosts-file",
+            Self::CorefileBlock { .. } => "corefile-block",
+        }
+    }
+}
+
+impl Serialize for Records {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// A file of the repository with the ConfigMap that holds a Corefile.
+///
+/// Of a repository only what lies below `clusters/` is read, and files of few names: so the file must be one of those.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CorefilePath(RepoPath);
+
+/// Why a text is not a [`CorefilePath`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CorefilePathError {
+    /// It is no path of a repository.
+    #[error(transparent)]
+    Path(#[from] RepoPathError),
+    /// A file of that name is not read.
+    #[error("`{}` is not read: the file must lie below `clusters/`, or be called `coredns.yaml`", .0.escape_debug())]
+    NotRead(String),
+    /// The program writes that file itself.
+    #[error("`{}` is a generated file", .0.escape_debug())]
+    Generated(String),
+}
+
+impl CorefilePath {
+    /// The names under which a file with a Corefile is read wherever it lies.
+    pub const NAMES: [&str; 2] = ["coredns.yaml", "coredns.yml"];
+
+    /// Checks a text.
+    ///
+    /// # Errors
+    ///
+    /// What [`CorefilePathError`] lists.
+    pub fn parse(text: &str) -> Result<Self, CorefilePathError> {
+        let path = RepoPath::parse(text)?;
+        let name = text.rsplit('/').next().unwrap_or(text);
+        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
+        if !(Self::NAMES.contains(&name) || is_yaml && text.starts_with("clusters/")) {
+            return Err(CorefilePathError::NotRead(text.to_owned()));
+        }
+        if text.starts_with("clusters/") && text.contains("/manifests/") {
+            return Err(CorefilePathError::Generated(text.to_owned()));
+        }
+        Ok(Self(path))
+    }
+
+    /// The path.
+    pub fn path(&self) -> &RepoPath {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for CorefilePath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where CoreDNS sees the key with the hosts file: an absolute path of plain characters that ends with the name of the
+/// key, as every key of a mounted ConfigMap is a file of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostsPath(String);
+
+/// Why a text is not a [`HostsPath`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not an absolute path that ends with `/{}`", .0.escape_debug(), HostsPath::KEY)]
+pub struct HostsPathError(String);
+
+impl HostsPath {
+    /// The key of `kube-system/coredns-custom` that holds the hosts file.
+    pub const KEY: &str = "bobbypin.hosts";
+
+    /// Checks a text.
+    ///
+    /// # Errors
+    ///
+    /// It is relative, ends with another name than the key's, or holds what a Corefile would take for something else.
+    pub fn parse(text: &str) -> Result<Self, HostsPathError> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+        let folder = text.strip_suffix(Self::KEY).and_then(|folder| folder.strip_suffix('/'));
+        let is_lawful = folder.is_some_and(|folder| {
+            folder.starts_with('/')
+                && folder.bytes().all(is_plain)
+                && folder[1..].split('/').all(|part| !matches!(part, "" | "." | ".."))
+        });
+        if is_lawful { Ok(Self(text.to_owned())) } else { Err(HostsPathError(text.to_owned())) }
+    }
+
+    /// The path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The folder where the ConfigMap is mounted, without a slash at its end.
+    pub fn folder(&self) -> &str {
+        &self.0[..self.0.len() - Self::KEY.len() - 1]
+    }
+}
+
+impl Default for HostsPath {
+    /// Where cozystack's tenants and k3s mount `coredns-custom`.
+    fn default() -> Self {
+        Self(format!("/etc/coredns/custom/{}", Self::KEY))
+    }
 }
 
 /// `spec.host`.
@@ -320,6 +460,8 @@ pub struct HostnamePolicy {
     pub delegations: Vec<Delegation>,
     /// Never redirected.
     pub reserved: Vec<Hostname>,
+    /// What resolvers append to names, without trailing dots. Nothing at or below them is redirected.
+    pub search_domains: Vec<String>,
     /// The most records that the Ingresses of one namespace may have.
     pub quota_per_namespace: usize,
     /// The most records that one layer may have.
@@ -357,6 +499,30 @@ pub struct PinPolicy {
     pub min_age: SignedDuration,
     /// Registry host and path prefix → the mirror to write instead.
     pub mirrors: BTreeMap<String, String>,
+    /// The platforms that an image must have, as `os/architecture`. At least one.
+    pub platforms: Vec<String>,
+    /// The signature that Flux is to ask of the chart; `None`: none.
+    pub verify: Option<ChartSignature>,
+    /// Who must have signed what a pin leads to, before it is written down.
+    pub signers: BTreeMap<PinName, Signer>,
+}
+
+/// What Flux checks of a chart before it uses it: a signature that cosign made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChartSignature {
+    /// The Secret with the public keys, beside the `OCIRepository`; `None`: it is signed without a key of its own.
+    pub secret: Option<Name>,
+    /// Who may have signed it: regular expressions of the issuer and the subject.
+    pub identities: Vec<SignerIdentity>,
+}
+
+/// Who signs without a key of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SignerIdentity {
+    /// A regular expression of who vouches for the signer.
+    pub issuer: String,
+    /// A regular expression of the signer.
+    pub subject: String,
 }
 
 /// A Flux source of this repository.

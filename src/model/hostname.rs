@@ -1,6 +1,8 @@
 //! Host names that may become DNS records.
 
-use std::fmt;
+use std::{borrow::Borrow, fmt};
+
+mod label;
 
 /// A public host name in canonical form: lower case, ASCII, no trailing dot.
 ///
@@ -16,6 +18,9 @@ pub enum HostnameError {
     /// Nothing is left of it.
     #[error("it is empty")]
     Empty,
+    /// It is shorter than 4 bytes.
+    #[error("it is shorter than any public name")]
+    TooShort,
     /// It is longer than 253 bytes.
     #[error("it is longer than 253 bytes")]
     TooLong,
@@ -37,6 +42,9 @@ pub enum HostnameError {
     /// A label has hyphens in the third and fourth place and is not an `xn--` label.
     #[error("a label with `--` in its third place must be an `xn--` label")]
     ReservedLabel,
+    /// An `xn--` label stands for nothing that IDNA2008 knows, or for something that is written in another way.
+    #[error("an `xn--` label of it is no name of IDNA2008")]
+    NotIdna,
 }
 
 impl Hostname {
@@ -61,7 +69,7 @@ impl Hostname {
         let mut labels = 0;
         let mut last = "";
         for label in name.split('.') {
-            check_label(label)?;
+            label::check(label)?;
             labels += 1;
             last = label;
         }
@@ -70,6 +78,9 @@ impl Hostname {
         }
         if labels < 2 {
             return Err(HostnameError::SingleLabel);
+        }
+        if name.len() < 4 {
+            return Err(HostnameError::TooShort);
         }
         Ok(Self(name))
     }
@@ -83,18 +94,42 @@ impl Hostname {
     pub fn is_within(&self, suffix: &str) -> bool {
         self.0.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
+
+    /// This name and every name that it lies below, the shortest last: `a.example.org`, `example.org`, `org`.
+    pub fn suffixes(&self) -> impl Iterator<Item = &str> {
+        let below = |name: &&'_ str| name.find('.').map(|dot| dot + 1);
+        std::iter::successors(Some(self.as_str()), move |name| below(name).map(|start| &name[start..]))
+    }
+
+    /// Whether everybody may register names right below this one, as below `co.uk` and `github.io`: whoever held it would
+    /// hold the names of strangers. By the list of <https://publicsuffix.org>, which is part of the program.
+    ///
+    /// A name of one label cannot be a [`Hostname`], so what no list knows is no public suffix.
+    pub fn is_public_suffix(&self) -> bool {
+        psl::suffix(self.0.as_bytes()).is_some_and(|suffix| suffix.as_bytes().len() == self.0.len())
+    }
+
+    /// Whether this is a domain as a registry hands it out: it lies right below a suffix of the official part of that list.
+    pub fn is_apex(&self) -> bool {
+        let parent = self.0.split_once('.').map(|(_, parent)| parent);
+        let suffix = psl::suffix(self.0.as_bytes()).filter(|suffix| suffix.typ() == Some(psl::Type::Icann));
+        suffix.is_some_and(|suffix| parent.is_some_and(|parent| suffix.as_bytes() == parent.as_bytes()))
+    }
+
+    /// The host of an address: of a URL, of `git@host:path`, or of an OCI reference. `None` for anything else, and for a
+    /// host that cannot be a public name.
+    pub fn of_address(address: &str) -> Option<Self> {
+        let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let host = authority.rsplit('@').next()?;
+        Self::parse(host.split(':').next()?).ok()
+    }
 }
 
-fn check_label(label: &str) -> Result<(), HostnameError> {
-    let bytes = label.as_bytes();
-    let inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
-    if bytes.is_empty() || bytes.len() > 63 || !bytes.iter().all(inner) || bytes[0] == b'-' || bytes.ends_with(b"-") {
-        return Err(HostnameError::Label);
+impl Borrow<str> for Hostname {
+    fn borrow(&self) -> &str {
+        &self.0
     }
-    if bytes.len() > 3 && &bytes[2..4] == b"--" && !label.starts_with("xn--") {
-        return Err(HostnameError::ReservedLabel);
-    }
-    Ok(())
 }
 
 impl fmt::Display for Hostname {
@@ -121,6 +156,13 @@ mod tests {
             ("xn--bcher-kva.example", "xn--bcher-kva.example"),
             ("a.bc", "a.bc"),
             ("1.2.3.example", "1.2.3.example"),
+            ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
+            ("xn--fa-hia.example", "xn--fa-hia.example"),
+            ("xn--p1ai.xn--p1ai", "xn--p1ai.xn--p1ai"),
+            // Sanskrit with a mark that is no letter, paral·lel with its dot between two l, and the dot of Japanese.
+            ("xn--i1b2b4b6db1e6c.example", "xn--i1b2b4b6db1e6c.example"),
+            ("xn--parallel-koa.example", "xn--parallel-koa.example"),
+            ("xn--uckyb2c6bm0c2cj.example", "xn--uckyb2c6bm0c2cj.example"),
         ] {
             assert_eq!(Hostname::parse(text).map(|host| host.to_string()), Ok(canonical.to_owned()));
         }
@@ -148,6 +190,18 @@ mod tests {
             ("-a.example.org", HostnameError::Label),
             ("a_b.example.org", HostnameError::Label),
             ("ab--c.example.org", HostnameError::ReservedLabel),
+            ("a.b", HostnameError::TooShort),
+            ("a.b.", HostnameError::TooShort),
+            // Punycode of nothing, of ASCII alone, of a capital, of no character; symbols; a name that begins with a mark.
+            ("xn--a.example", HostnameError::NotIdna),
+            ("xn--example-.org", HostnameError::Label),
+            ("xn--google-9.org", HostnameError::NotIdna),
+            ("xn--0ca24w.example", HostnameError::NotIdna),
+            ("xn--99999999.example", HostnameError::NotIdna),
+            ("xn--n3h.example", HostnameError::NotIdna),
+            ("xn--ls8h.la", HostnameError::NotIdna),
+            ("a.xn--1ch.example", HostnameError::NotIdna),
+            ("xn--ab-3n4a.example", HostnameError::NotIdna),
             (&wide, HostnameError::Label),
             (&long, HostnameError::TooLong),
         ] {
@@ -160,5 +214,51 @@ mod tests {
         let host = Hostname::parse("a.example.org").expect("a literal that parses");
         assert!(host.is_within("example.org") && host.is_within("a.example.org") && host.is_within("org"));
         assert!(!host.is_within("ample.org") && !host.is_within("b.a.example.org"));
+    }
+
+    #[test]
+    fn a_public_suffix_is_told_from_a_name_that_somebody_has() {
+        let host = |text| Hostname::parse(text).expect("a literal that parses");
+        for suffix in ["co.uk", "github.io", "foo.ck", "x.kobe.jp", "xn--55qx5d.cn", "s3.amazonaws.com"] {
+            assert!(host(suffix).is_public_suffix() && !host(suffix).is_apex(), "{suffix}");
+        }
+        for (name, is_apex) in [
+            ("example.org", true),
+            ("a.example.org", false),
+            ("example.co.uk", true),
+            ("www.ck", true),
+            ("city.kobe.jp", true),
+            ("corp.example", false),
+            ("someone.github.io", false),
+        ] {
+            assert_eq!((host(name).is_public_suffix(), host(name).is_apex()), (false, is_apex), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_names_that_a_name_lies_below_are_those_of_its_labels() {
+        let host = Hostname::parse("a.b.example.org").expect("a literal that parses");
+        assert_eq!(host.suffixes().collect::<Vec<_>>(), ["a.b.example.org", "b.example.org", "example.org", "org"]);
+    }
+
+    #[test]
+    fn the_host_of_an_address_is_found_whatever_stands_around_it() {
+        for (address, host) in [
+            ("https://git.example.org/acme/fleet.git", Some("git.example.org")),
+            ("https://bot:secret@Git.example.org:3000/acme", Some("git.example.org")),
+            ("ssh://git@git.example.org:22/acme", Some("git.example.org")),
+            ("git@git.example.org:acme/fleet.git", Some("git.example.org")),
+            ("oci://registry.example.org:5000/charts", Some("registry.example.org")),
+            ("registry.example.org/ghcr", Some("registry.example.org")),
+            ("https://git.example.org?x=y@evil.example", Some("git.example.org")),
+            ("/srv/git/fleet.git", None),
+            ("origin", None),
+            ("http://127.0.0.1:3000", None),
+            ("http://[::1]:3000", None),
+            ("http://gitea:3000", None),
+            ("", None),
+        ] {
+            assert_eq!(Hostname::of_address(address).as_ref().map(Hostname::as_str), host, "{address}");
+        }
     }
 }

@@ -12,6 +12,7 @@ pub mod layer;
 pub mod name;
 pub mod object;
 pub mod observed;
+pub mod oci;
 pub mod pins;
 pub mod repository;
 pub mod stamp;

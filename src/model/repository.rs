@@ -1,6 +1,6 @@
 //! How to publish: the settings of the whole repository.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use crate::model::name::Name;
 
@@ -26,6 +26,26 @@ pub struct RepositoryConfig {
     pub notify: Option<Receiver>,
     /// The reference by which runs keep out of each other's way; `None`: they race, and lose nothing by it.
     pub lock: Option<LockReference>,
+    /// The registries that differ from the rule, by host and port.
+    pub registries: BTreeMap<String, RegistryConfig>,
+}
+
+/// How one OCI registry differs from others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegistryConfig {
+    /// Whether it speaks HTTP without TLS.
+    pub plain_http: bool,
+    /// Whether it may have addresses of private and cluster networks.
+    pub private: bool,
+    /// A file of certificates (PEM) of authorities that are trusted besides those of the system. Relative paths start at
+    /// the root of the checkout.
+    pub ca_file: Option<String>,
+    /// Other hosts that may hand out its tokens.
+    pub token_hosts: Vec<String>,
+    /// Whether other hosts may answer for its manifests, to which it sends.
+    pub follow_redirects: bool,
+    /// Whether the programs that the docker configuration names may be asked for its credentials.
+    pub credential_helpers: bool,
 }
 
 /// A person or program, as Git names it.
@@ -199,6 +219,7 @@ impl Default for RepositoryConfig {
             gitea: GiteaServer::default(),
             notify: None,
             lock: None,
+            registries: BTreeMap::new(),
         }
     }
 }

@@ -127,6 +127,15 @@ pub fn decide(tree: &Tree, request: &Request) -> Result<Decided, DecideError> {
     Ok(Decided { plans, manifests, changes, unread, inventories, files, content })
 }
 
+/// Reads and decides, and renders nothing: what is asked of the DNS part alone.
+pub fn planned(tree: &Tree, request: &Request) -> Result<Vec<(Cluster, ClusterPlan)>, LoadError> {
+    let planned = clusters(tree, request)?.into_iter().map(|cluster| {
+        let plan = plan_one(tree, &cluster, request);
+        (cluster, plan)
+    });
+    Ok(planned.collect())
+}
+
 /// Reads every selected cluster: its files, and what was seen of it.
 pub fn clusters(tree: &Tree, request: &Request) -> Result<Vec<Cluster>, LoadError> {
     let live;

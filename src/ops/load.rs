@@ -16,6 +16,7 @@ use crate::{
         cluster::{ClusterConfig, Platform, ValuesSource, Version},
         digest::Digest,
         finding::Finding,
+        hostname::Hostname,
         inventory::{ClusterInventory, Inventory, ObjectMeta},
         name::Name,
         observed::{Observed, Unknown},
@@ -69,6 +70,8 @@ pub struct Cluster {
     pub pins: Pins,
     /// What earlier runs remembered.
     pub state: State,
+    /// The names of the servers that the repository is published by, and what each is.
+    pub reserved: BTreeMap<Hostname, &'static str>,
     /// The cluster's own templates, by path below its `templates/`.
     pub templates: BTreeMap<String, String>,
 }
@@ -83,6 +86,7 @@ impl Cluster {
             inventory: &self.inventory,
             pins: &self.pins,
             state: &self.state,
+            reserved: &self.reserved,
             tree,
             accept_removals,
         }
@@ -169,6 +173,14 @@ pub fn clusters(
             "say which with --cluster",
         ));
     }
+    let reserved = match repository(tree) {
+        Ok(settings) => published_by(&settings),
+        Err(LoadError::Problems(found)) => {
+            problems.extend(found);
+            BTreeMap::new()
+        }
+        Err(other) => return Err(other),
+    };
     let mut clusters = Vec::new();
     for (name, folder) in folders.into_iter().filter_map(|(name, mut found)| Some((name, found.pop()?))) {
         let named = seen.remove(&Some(name.clone()));
@@ -183,7 +195,7 @@ pub fn clusters(
         let nothing = || Arc::new(Inventory::unknown(None, now, &Unknown::not_collected()));
         let inventory = inventory.unwrap_or_else(nothing);
         match cluster(tree, &name, folder, inventory) {
-            Ok(cluster) => clusters.push(Cluster { is_seen, ..cluster }),
+            Ok(cluster) => clusters.push(Cluster { is_seen, reserved: reserved.clone(), ..cluster }),
             Err(found) => problems.extend(found),
         }
     }
@@ -204,6 +216,11 @@ pub(super) fn settings(tree: &Tree, selected: &Selection) -> Vec<(RepoPath, Clus
         Some((folder, config::parse_cluster(&source, &name).ok()?))
     };
     folders.filter_map(read).collect()
+}
+
+/// The mirrors of every selected cluster whose settings can be read.
+pub fn mirrors(tree: &Tree, selected: &Selection) -> Vec<BTreeMap<String, String>> {
+    settings(tree, selected).into_iter().map(|(_, config)| config.pins.mirrors).collect()
 }
 
 /// The cluster folders: `clusters/<name>`, or `clusters/<name>/bobbypin` beside files of other programs. A cluster that
@@ -268,10 +285,33 @@ fn cluster(tree: &Tree, name: &Name, folder: RepoPath, inventory: Arc<Inventory>
     });
     match (config, platform, pins, state) {
         (Some(config), Some((platform, findings)), Some(pins), Some(state)) if problems.is_empty() => {
-            Ok(Cluster { folder, config, platform, findings, inventory, is_seen: true, pins, state, templates })
+            let reserved = BTreeMap::new();
+            Ok(Cluster {
+                folder,
+                config,
+                platform,
+                findings,
+                inventory,
+                is_seen: true,
+                pins,
+                state,
+                reserved,
+                templates,
+            })
         }
         _ => Err(problems),
     }
+}
+
+/// The servers that `bobbypin.yaml` names, and what each is.
+fn published_by(settings: &RepositoryConfig) -> BTreeMap<Hostname, &'static str> {
+    let servers = [
+        (settings.remote.as_deref(), "for the Git server"),
+        (settings.gitea.url.as_deref(), "for the Git server"),
+        (settings.notify.as_ref().map(|receiver| receiver.url.as_str()), "for the receiver of Flux"),
+    ];
+    let named = |(address, what): (Option<&str>, _)| Some((Hostname::of_address(address?)?, what));
+    servers.into_iter().filter_map(named).collect()
 }
 
 /// What the platform does, by its version and values.

@@ -3,9 +3,11 @@
 pub mod collect;
 pub mod comment;
 pub mod decide;
+pub mod dns;
 pub mod doctor;
 pub mod init;
 pub mod load;
+pub mod pin;
 pub mod pull_request;
 pub mod reconcile;
 pub mod rollout;

@@ -1,6 +1,6 @@
 //! Read, decide, write: the branch is to hold what was decided.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde_json::Value;
 use tracing::{info, warn};
@@ -14,6 +14,7 @@ use crate::{
         },
         signals::Interruptions,
     },
+    manifest::MARK,
     model::{
         repository::{Author, PublishMode, PullRequestSettings, RepositoryConfig, TrustedSigners},
         tree::{CommitId, RepoPath},
@@ -371,9 +372,11 @@ fn message(decided: &Decided, drift: &[Drift]) -> String {
     text
 }
 
-/// The generated files that differ because somebody edited them.
+/// The generated files that differ because somebody edited them. A file of somebody else that holds a block of ours is none.
 pub fn drift(tip: &Snapshot<'_>, changes: &ChangeSet) -> Result<Vec<Drift>, GitError> {
-    let paths: Vec<_> = changes.files.iter().filter(|file| file.old.is_some()).map(|file| file.path.clone()).collect();
+    let is_generated = |old: &Arc<[u8]>| old.starts_with(MARK.as_bytes());
+    let generated = changes.files.iter().filter(|file| file.old.as_ref().is_some_and(is_generated));
+    let paths: Vec<_> = generated.map(|file| file.path.clone()).collect();
     if paths.is_empty() {
         return Ok(Vec::new());
     }

@@ -286,12 +286,20 @@ pub(crate) struct Static {
     /// The form of the committed records.
     #[serde(default)]
     pub(crate) records: Option<Records>,
+    /// For `hosts-file`: the path at which CoreDNS sees the key `bobbypin.hosts` of `kube-system/coredns-custom`.
+    #[serde(default)]
+    pub(crate) path: Option<String>,
+    /// For `corefile-block`: the file with the ConfigMap that holds the Corefile, relative to the repository. Below
+    /// `clusters/` it may have any name, elsewhere it is called `coredns.yaml`.
+    #[serde(default)]
+    pub(crate) file: Option<String>,
 }
 
 /// The form of committed records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Records {
+    Auto,
     HostsFile,
     RewriteSnippet,
     CorefileBlock,
@@ -437,6 +445,10 @@ pub(crate) struct Hostnames {
     /// Names that are never redirected, as `git.example.org`.
     #[serde(default)]
     pub(crate) reserved: Option<Vec<String>>,
+    /// What resolvers append to names, as `corp.example.org`: the search lists of the nodes and of their pods. A record
+    /// below one of them would take over a name that looks quite different, so there is none.
+    #[serde(default)]
+    pub(crate) search_domains: Option<Vec<String>>,
     /// What becomes of wildcard hosts. This version knows `deny` only.
     #[serde(default)]
     pub(crate) wildcards: Option<Wildcards>,
@@ -506,6 +518,70 @@ pub(crate) struct Pins {
     /// Registries, or parts of them, and the mirrors to write in their place, as `ghcr.io: registry.example.org/ghcr`.
     #[serde(default)]
     pub(crate) mirrors: Option<BTreeMap<String, String>>,
+    /// The platforms that an image must have. `linux/amd64` and `linux/arm64` when it is left out.
+    #[serde(default)]
+    pub(crate) platforms: Option<Vec<String>>,
+    /// The signature that Flux is to ask of the chart. It asks for none when this is left out. The chart of ouroboros is
+    /// not signed where it is published: for a chart that you signed yourself.
+    #[serde(default)]
+    pub(crate) verify: Option<Verify>,
+    /// Who must have signed what a pin leads to. `pin update` writes no digest that has not their signature. It must be built
+    /// with the feature `signatures`.
+    #[serde(default)]
+    pub(crate) signers: Option<Vec<PinSigner>>,
+}
+
+/// Who must have signed what a pin leads to: by `key`, or by `issuer` and `subject`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PinSigner {
+    /// The name of the pin: `ouroboros-chart`, `ouroboros-image` or `cleanup-hook-image`.
+    pub(crate) pin: String,
+    /// A public key, PEM.
+    #[serde(default)]
+    pub(crate) key: Option<String>,
+    /// Whether a signature by the key must stand in the public transparency log. `true` when it is left out.
+    #[serde(default)]
+    pub(crate) transparency_log: Option<bool>,
+    /// Who vouches for the signer, as `https://token.actions.githubusercontent.com`.
+    #[serde(default)]
+    pub(crate) issuer: Option<String>,
+    /// The signer. With `*` at its end: every signer whose name begins like this.
+    #[serde(default)]
+    pub(crate) subject: Option<String>,
+}
+
+/// The signature that Flux is to ask of the chart.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Verify {
+    /// Who makes such signatures: `cosign`, which holds when it is left out.
+    #[serde(default)]
+    #[expect(dead_code, reason = "there is one")]
+    pub(crate) provider: Option<VerifyProvider>,
+    /// The Secret with the public keys, in the namespace of the `OCIRepository`.
+    #[serde(default)]
+    pub(crate) secret_ref: Option<String>,
+    /// Who may have signed, where no key is used.
+    #[serde(default, rename = "matchOIDCIdentity")]
+    pub(crate) match_oidc_identity: Option<Vec<SignerIdentity>>,
+}
+
+/// Who makes signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum VerifyProvider {
+    Cosign,
+}
+
+/// Who signs without a key.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SignerIdentity {
+    /// A regular expression of who vouches for the signer, as `^https://token.actions.githubusercontent.com$`.
+    pub(crate) issuer: String,
+    /// A regular expression of the signer, as `^https://github.com/acme/.*$`.
+    pub(crate) subject: String,
 }
 
 /// How Flux reads this repository.

@@ -56,21 +56,39 @@ pub(crate) struct Pin {
     /// When the digest was first seen under this tag, as `2026-01-31T12:00:00Z`.
     #[serde(default)]
     pub(crate) first_seen: Option<String>,
-    /// What was checked when the digest was read. Kept for people.
-    #[expect(dead_code, reason = "it tells people what was checked, and nothing is decided by it")]
+    /// What was checked of the digest. Kept for people, and gone when the pin moves.
     #[serde(default)]
     pub(crate) verified: Option<Verified>,
     /// Keeps the pin as it is.
     #[serde(default)]
     pub(crate) hold: Option<Hold>,
+    /// What was seen in place of the digest. It is not used before it is as old as `minAge` wants.
+    #[serde(default)]
+    pub(crate) candidate: Option<Candidate>,
 }
 
-/// What was checked when the digest was read.
+/// A digest that is known and not used yet.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Candidate {
+    /// The tag that the digest was read from.
+    pub(crate) tag: String,
+    /// The digest, as `sha256:` and 64 hex digits.
+    pub(crate) digest: String,
+    /// The media type of what the digest is the digest of.
+    pub(crate) media_type: String,
+    /// The platforms of an image index, as `linux/amd64`.
+    #[serde(default)]
+    pub(crate) platforms: Option<Vec<String>>,
+    /// When the digest was first seen under this tag, as `2026-01-31T12:00:00Z`.
+    pub(crate) first_seen: String,
+}
+
+/// What was checked of a digest.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Verified {
     /// Whose signature it has.
-    #[expect(dead_code, reason = "it tells people what was checked, and nothing is decided by it")]
     #[serde(default)]
     pub(crate) signature: Option<String>,
 }
@@ -81,7 +99,7 @@ pub(crate) struct Verified {
 pub(crate) struct Hold {
     /// Why, in a person's words.
     pub(crate) reason: String,
-    /// When the hold ends, as `2026-01-31T12:00:00Z`. Never, when it is left out.
+    /// When the hold ends, as `2026-01-31T12:00:00Z`. It does not by itself when this is left out.
     #[serde(default)]
     pub(crate) until: Option<String>,
 }

@@ -36,6 +36,35 @@ pub(crate) struct Spec {
     /// How changes are published.
     #[serde(default)]
     pub(crate) publish: Option<Publish>,
+    /// OCI registries that differ from the rule.
+    #[serde(default)]
+    pub(crate) registries: Option<Vec<Registry>>,
+}
+
+/// How one OCI registry differs from others. Credentials are in the docker configuration, never here.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Registry {
+    /// Its host, with its port when one is named in references, as `registry.example.org:5000`.
+    pub(crate) host: String,
+    /// Whether it speaks HTTP without TLS.
+    #[serde(default)]
+    pub(crate) plain_http: Option<bool>,
+    /// Whether it may have addresses of private and cluster networks.
+    #[serde(default)]
+    pub(crate) private: Option<bool>,
+    /// A file with certificates (PEM) of authorities that are trusted besides those of the system.
+    #[serde(default)]
+    pub(crate) ca_file: Option<String>,
+    /// Other hosts that may hand out its tokens.
+    #[serde(default)]
+    pub(crate) token_hosts: Option<Vec<String>>,
+    /// Whether other hosts may answer for its manifests, to which it sends. They get no credentials.
+    #[serde(default)]
+    pub(crate) follow_redirects: Option<bool>,
+    /// Whether the programs that the docker configuration names may be asked for its credentials.
+    #[serde(default)]
+    pub(crate) credential_helpers: Option<bool>,
 }
 
 /// How changes are published.

@@ -53,9 +53,18 @@ pub(crate) struct LayerMemory {
     /// The time of the inventory by which something of the layer began to leave.
     #[serde(default)]
     pub(crate) leaving: Option<String>,
+    /// The time of the first inventory that showed new records in place, while the former ones are still there.
+    #[serde(default)]
+    pub(crate) replaced: Option<String>,
+    /// The file of the repository with the Corefile in which a block of records may stand.
+    #[serde(default)]
+    pub(crate) corefile: Option<String>,
     /// Hosts whose record is still there although they are gone.
     #[serde(default)]
     pub(crate) tombstones: Option<Vec<Tombstone>>,
+    /// Who has a host that several namespaces may claim.
+    #[serde(default)]
+    pub(crate) owners: Option<Vec<HostOwner>>,
 }
 
 /// The host cluster or a tenant.
@@ -74,4 +83,22 @@ pub(crate) struct Tombstone {
     pub(crate) host: String,
     /// The time of the first inventory without it.
     pub(crate) since: String,
+}
+
+/// The Ingress that has a host which several namespaces may claim.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct HostOwner {
+    /// The host.
+    pub(crate) host: String,
+    /// The namespace of the Ingress.
+    pub(crate) namespace: String,
+    /// The name of the Ingress.
+    pub(crate) name: String,
+    /// The UID of the Ingress.
+    #[serde(default)]
+    pub(crate) uid: Option<String>,
+    /// The time of the first inventory in which its namespace did not claim the host any more.
+    #[serde(default)]
+    pub(crate) gone: Option<String>,
 }

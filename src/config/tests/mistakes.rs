@@ -196,6 +196,36 @@ fn mistakes_in_the_cluster_file_are_told_by_key() {
                 ],
             ),
             (
+                "{namespaces: [tenant-acme], suffixes: [acme.example.org]}",
+                "{namespaces: [tenant-acme], suffixes: [co.uk, acme.co.uk, github.io]}",
+                &[
+                    (
+                        "spec.hostnames.delegations[0].suffixes[0]",
+                        "`co.uk` is a public suffix: names below it are registered by strangers, so nobody is given all of \
+                         them",
+                    ),
+                    (
+                        "spec.hostnames.delegations[0].suffixes[2]",
+                        "`github.io` is a public suffix: names below it are registered by strangers, so nobody is given all \
+                         of them",
+                    ),
+                ],
+            ),
+            (
+                "reserved: [git.example.org]",
+                "reserved: [git.example.org]\n    searchDomains: [corp.example.org, \"*.x\", example.org.]",
+                &[
+                    (
+                        "spec.hostnames.searchDomains[1]",
+                        "`*.x` is not a DNS domain such as `cluster.local`, in lower case and without a final dot",
+                    ),
+                    (
+                        "spec.hostnames.searchDomains[2]",
+                        "`example.org.` is not a DNS domain such as `cluster.local`, in lower case and without a final dot",
+                    ),
+                ],
+            ),
+            (
                 "reserved: [git.example.org]",
                 "reserved: [git.example.org, 10.0.0.1]",
                 &[("spec.hostnames.reserved[1]", "`10.0.0.1` is not a host name: it is an address, not a name")],
@@ -257,6 +287,50 @@ fn mistakes_in_the_cluster_file_are_told_by_key() {
                          digest or user",
                     ),
                 ],
+            ),
+            (
+                "    minAge: 72h\n",
+                "    platforms: [linux, linux/amd64]\n    verify: {secretRef: A}\n",
+                &[
+                    ("spec.pins.platforms[0]", "`linux` is not a platform such as `linux/amd64`"),
+                    (
+                        "spec.pins.verify.secretRef",
+                        "`A` is not a Kubernetes name: lower-case letters, digits, `-` and `.`, beginning and ending with \
+                         a letter or digit",
+                    ),
+                ],
+            ),
+            (
+                "    minAge: 72h\n",
+                "    platforms: []\n    verify: {provider: cosign}\n",
+                &[
+                    ("spec.pins.platforms", "`platforms` is empty: name at least one, or leave it out"),
+                    (
+                        "spec.pins.verify",
+                        "give `secretRef` or `matchOIDCIdentity`: else a signature of anybody would do",
+                    ),
+                ],
+            ),
+            (
+                "    minAge: 72h\n",
+                "    signers: [{pin: image, issuer: a, subject: b}, {pin: ouroboros-image, key: x}, {pin: ouroboros-image, \
+                 issuer: a}]\n",
+                &[
+                    (
+                        "spec.pins.signers[0].pin",
+                        "`image` is none of ouroboros-chart, ouroboros-image, cleanup-hook-image",
+                    ),
+                    ("spec.pins.signers[1].key", "this is not a public key (PEM, `-----BEGIN PUBLIC KEY-----`)"),
+                    (
+                        "spec.pins.signers[2]",
+                        "give either `key`, and `transparencyLog` if you like, or `issuer` and `subject`",
+                    ),
+                ],
+            ),
+            (
+                "    minAge: 72h\n",
+                "    verify: {matchOIDCIdentity: [{issuer: \"\", subject: x}]}\n",
+                &[("spec.pins.verify.matchOIDCIdentity[0].issuer", "this is empty")],
             ),
             (
                 "  pins:\n",
@@ -500,6 +574,25 @@ fn what_this_version_cannot_publish_is_never_left_out_in_silence() {
                 )],
             ),
             (
+                "    - host: registry.example.org:5000\n",
+                "    - {host: ghcr.io}\n    - {host: ghcr.io}\n    - {host: registry.example.org/a, tokenHosts: [https://x]}\n    - host: ghcr\n",
+                &[
+                    ("spec.registries[1].host", "`ghcr.io` is listed a second time"),
+                    (
+                        "spec.registries[2].host",
+                        "this is not the host of a registry such as `registry.example.org:5000`: no scheme, path or user",
+                    ),
+                    (
+                        "spec.registries[2].tokenHosts[0]",
+                        "this is not the host of a registry such as `registry.example.org:5000`: no scheme, path or user",
+                    ),
+                    (
+                        "spec.registries[3].host",
+                        "this is not the host of a registry such as `registry.example.org:5000`: no scheme, path or user",
+                    ),
+                ],
+            ),
+            (
                 "file:///srv/git/infra.git",
                 "git://git.example.org/infra.git",
                 &[("spec.publish.remote", "remotes over git are not supported: use HTTPS or SSH")],
@@ -584,8 +677,8 @@ fn a_digest_is_never_taken_for_that_of_another_kind() {
         &[
             ("name: edge", "name: core", &[("metadata.name", "`core` is not the name of the folder, `edge`")]),
             (
-                "application/vnd.oci.image.index.v1+json",
-                "application/vnd.cncf.helm.config.v1+json",
+                "application/vnd.oci.image.index.v1+json\n    platforms",
+                "application/vnd.cncf.helm.config.v1+json\n    platforms",
                 &[(
                     "spec.pins[1].mediaType",
                     "`ouroboros-image` needs the digest of an image index; this is the digest of a chart",
@@ -664,6 +757,23 @@ fn a_digest_is_never_taken_for_that_of_another_kind() {
                 &[
                     ("spec.pins[2].hold.reason", "this is empty"),
                     ("spec.pins[2].hold.until", "`soon` is not a point in time such as `2026-01-31T12:00:00Z`"),
+                ],
+            ),
+            ("{signature: lexfrei}", "{signature: \"\"}", &[("spec.pins[1].verified.signature", "this is empty")]),
+            (
+                "application/vnd.oci.image.index.v1+json\n      platforms: [linux/amd64]\n      firstSeen: 2026",
+                "application/vnd.oci.image.manifest.v1+json\n      platforms: [linux]\n      firstSeen: on 2026",
+                &[
+                    (
+                        "spec.pins[2].candidate.mediaType",
+                        "`cleanup-hook-image` needs the digest of an image index; this is the digest of an image for one \
+                         platform",
+                    ),
+                    ("spec.pins[2].candidate.platforms[0]", "`linux` is not a platform such as `linux/amd64`"),
+                    (
+                        "spec.pins[2].candidate.firstSeen",
+                        "`on 2026-01-31T12:00:00Z` is not a point in time such as `2026-01-31T12:00:00Z`",
+                    ),
                 ],
             ),
         ],

@@ -1,6 +1,7 @@
 //! The files as users write them, against the models that come out and the mistakes that must be told.
 
 mod mistakes;
+mod pins_text;
 mod samples;
 mod state;
 
@@ -106,6 +107,14 @@ spec:
     branch: live
     mode: commit
     author: {name: Edge Bot, email: bot@example.org}
+  registries:
+    - host: registry.example.org:5000
+      plainHttp: true
+      private: true
+      caFile: certs/ca.pem
+      tokenHosts: [auth.example.org]
+      followRedirects: true
+      credentialHelpers: true
 ";
 
 const PINS: &str = "\
@@ -135,6 +144,12 @@ spec:
     digest: sha256:3333333333333333333333333333333333333333333333333333333333333333
     mediaType: application/vnd.docker.distribution.manifest.list.v2+json
     hold: {reason: the next one does not start, until: 2026-03-01T00:00:00Z}
+    candidate:
+      tag: v1.36.0
+      digest: sha256:5555555555555555555555555555555555555555555555555555555555555555
+      mediaType: application/vnd.oci.image.index.v1+json
+      platforms: [linux/amd64]
+      firstSeen: 2026-01-31T12:00:00Z
   - name: other
     reference: ghcr.io/lexfrei/other
     tag: \"1\"
@@ -156,11 +171,22 @@ spec:
       since: \"2026-01-31T12:00:00Z\"
     - host: \"b.example.org\"
       since: \"2026-01-31T12:00:00.5Z\"
+    owners:
+    - host: \"a.example.org\"
+      namespace: \"on\"
+      name: \"1e3\"
+      gone: \"2026-01-31T12:00:00Z\"
+    - host: \"c.example.org\"
+      namespace: \"web\"
+      name: \"shop.v2\"
+      uid: \"5b1c5a4e-0000-4c1e-9b1d-3d6b2f1f7a10\"
   - layer: tenant
     namespace: \"tenant-acme\"
     name: \"on\"
     uid: \"0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10\"
     leaving: \"2026-01-31T12:00:00Z\"
+    replaced: \"2026-01-31T12:00:00Z\"
+    corefile: \"clusters/core \\\"dns\\\".yaml\"
     tombstones:
     - host: \"1.e5\"
       since: \"2026-01-31T12:00:00Z\"

@@ -10,16 +10,16 @@ use crate::{
     config::{parse_cluster, parse_pins, parse_repository, parse_state, schema},
     model::{
         cluster::{
-            Access, AccessWay, ClusterConfig, Delegation, Enabled, Engine, FluxSource, HostConfig, HostDelivery,
-            HostnamePolicy, IngressConfig, KubeconfigSecrets, OuroborosMode, PackageSourceChoice, PinPolicy, Platform,
-            Records, RemovalPolicy, SecretKey, TenantAccess, TenantConfig, TenantDelivery, TenantsConfig, ValuesSource,
-            Version,
+            Access, AccessWay, ClusterConfig, CorefilePath, Delegation, Enabled, Engine, FluxSource, HostConfig,
+            HostDelivery, HostnamePolicy, HostsPath, IngressConfig, KubeconfigSecrets, OuroborosMode,
+            PackageSourceChoice, PinPolicy, Platform, Records, RemovalPolicy, SecretKey, TenantAccess, TenantConfig,
+            TenantDelivery, TenantsConfig, ValuesSource, Version,
         },
         digest::Digest,
         hostname::Hostname,
         layer::TenantId,
-        pins::{ArtifactKind, Pin, PinHold, Pins},
-        repository::{Author, RepositoryConfig},
+        pins::{Candidate, MediaType, Pin, PinHold, PinName, Pins, Signer, Subject},
+        repository::{Author, RegistryConfig, RepositoryConfig},
     },
 };
 
@@ -65,6 +65,7 @@ fn cluster_defaults(platform: Platform) -> ClusterConfig {
         hostnames: HostnamePolicy {
             delegations: vec![],
             reserved: vec![],
+            search_domains: vec![],
             quota_per_namespace: 100,
             quota_total: 2000,
         },
@@ -74,6 +75,9 @@ fn cluster_defaults(platform: Platform) -> ClusterConfig {
             version: "0.8.1".to_owned(),
             min_age: SignedDuration::from_hours(72),
             mirrors: BTreeMap::new(),
+            platforms: vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()],
+            verify: None,
+            signers: BTreeMap::new(),
         },
         flux_source: FluxSource { namespace: name("flux-system"), name: name("flux-system") },
     }
@@ -101,13 +105,31 @@ fn the_sample_of_the_reference_means_what_it_says() {
     let mut expected = cluster_defaults(platform);
     expected.uid = Some("0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10".to_owned());
     expected.access.way = Some(AccessWay::Context("edge-admin".to_owned()));
-    let shop = TenantConfig { engine: Engine::Static(Records::RewriteSnippet), ..tenant_defaults() };
+    let shop = TenantConfig { engine: Engine::Static(Records::Auto(HostsPath::default())), ..tenant_defaults() };
     expected.tenants.listed.insert(tenant("tenant-acme", "shop"), shop);
     let acme = Delegation { namespaces: vec![name("tenant-acme")], suffixes: vec![host("acme.example.org")] };
     expected.hostnames.delegations.push(acme);
     expected.hostnames.reserved.push(host("git.example.org"));
     expected.pins.mirrors.insert("ghcr.io".to_owned(), "registry.example.org/ghcr".to_owned());
     assert_eq!(cluster(CLUSTER), expected);
+}
+
+#[test]
+fn who_must_have_signed_is_a_key_or_somebody_whom_an_issuer_knows() {
+    let pem = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+    let text = format!(
+        "    signers:\n      - {{pin: ouroboros-image, issuer: https://i.example.org, subject: https://s.example.org/*}}\n      \
+         - {{pin: cleanup-hook-image, key: {pem:?}, transparencyLog: false}}\n      \
+         - {{pin: ouroboros-chart, issuer: https://i.example.org, subject: a@example.org}}\n"
+    );
+    let config = cluster(&CLUSTER.replace("    minAge: 72h\n", &text));
+    let identity = |subject| Signer::Identity { issuer: "https://i.example.org".to_owned(), subject };
+    let expected = BTreeMap::from([
+        (PinName::Chart, identity(Subject::Exactly("a@example.org".to_owned()))),
+        (PinName::Image, identity(Subject::StartsWith("https://s.example.org/".to_owned()))),
+        (PinName::CleanupHook, Signer::Key { pem: pem.to_owned(), transparency_log: false }),
+    ]);
+    assert_eq!(config.pins.signers, expected);
 }
 
 #[test]
@@ -206,7 +228,7 @@ fn every_word_of_a_choice_is_understood() {
     ] {
         assert_eq!(of(text).delivery, Some(delivery));
     }
-    assert_eq!(of("    engine: static\n").engine, Engine::Static(Records::HostsFile));
+    assert_eq!(of("    engine: static\n").engine, Engine::Static(Records::HostsFile(HostsPath::default())));
     for (word, enabled) in [("auto", Enabled::Auto), ("true", Enabled::Yes), ("false", Enabled::No)] {
         assert_eq!(cluster(&CLUSTER.replace("enabled: auto\n", &format!("enabled: {word}\n"))).host.enabled, enabled);
     }
@@ -225,12 +247,17 @@ fn every_word_of_a_choice_is_understood() {
     for (word, mode) in [("coredns", Coredns), ("coredns-import", CorednsImport), ("external-dns", ExternalDns)] {
         assert_eq!(shop(&format!("ouroboros: {{mode: {word}}}")).engine, Engine::Ouroboros(mode));
     }
-    for (word, records) in [
-        ("hosts-file", Records::HostsFile),
-        ("rewrite-snippet", Records::RewriteSnippet),
-        ("corefile-block", Records::CorefileBlock),
+    let path = |text| HostsPath::parse(text).expect("a literal that parses");
+    let file = CorefilePath::parse("infra/coredns.yaml").expect("a literal that parses");
+    for (words, records) in [
+        ("", Records::Auto(HostsPath::default())),
+        ("records: auto, path: /etc/dns/bobbypin.hosts", Records::Auto(path("/etc/dns/bobbypin.hosts"))),
+        ("records: hosts-file", Records::HostsFile(HostsPath::default())),
+        ("records: hosts-file, path: /etc/dns/bobbypin.hosts", Records::HostsFile(path("/etc/dns/bobbypin.hosts"))),
+        ("records: rewrite-snippet", Records::RewriteSnippet),
+        ("records: corefile-block, file: infra/coredns.yaml", Records::CorefileBlock { file }),
     ] {
-        assert_eq!(shop(&format!("engine: static, static: {{records: {word}}}")).engine, Engine::Static(records));
+        assert_eq!(shop(&format!("engine: static, static: {{{words}}}")).engine, Engine::Static(records), "{words}");
     }
 }
 
@@ -247,7 +274,7 @@ fn an_entry_goes_before_the_defaults_key_by_key() {
     let inherited = TenantConfig {
         enabled: Enabled::No,
         delivery: Some(TenantDelivery::OwnFlux),
-        engine: Engine::Static(Records::HostsFile),
+        engine: Engine::Static(Records::HostsFile(HostsPath::default())),
         proxy_protocol: true,
         real_ip_cidrs: vec!["10.0.0.0/8".to_owned()],
         kubeconfig: None,
@@ -274,6 +301,17 @@ fn a_repository_says_how_to_publish_or_nothing() {
         remote: Some("file:///srv/git/infra.git".to_owned()),
         branch: "live".to_owned(),
         author: Author { name: "Edge Bot".to_owned(), email: "bot@example.org".to_owned() },
+        registries: BTreeMap::from([(
+            "registry.example.org:5000".to_owned(),
+            RegistryConfig {
+                plain_http: true,
+                private: true,
+                ca_file: Some("certs/ca.pem".to_owned()),
+                token_hosts: vec!["auth.example.org".to_owned()],
+                follow_redirects: true,
+                credential_helpers: true,
+            },
+        )]),
         ..RepositoryConfig::default()
     };
     assert_eq!(parse_repository(&source("bobbypin.yaml", REPOSITORY)), Ok(expected));
@@ -286,38 +324,48 @@ fn a_repository_says_how_to_publish_or_nothing() {
 
 #[test]
 fn pins_say_what_their_digests_are_of() {
-    let pin = |repository: &str, tag: &str, digit: &str, kind| Pin {
+    let pin = |repository: &str, tag: &str, digit: &str, media_type| Pin {
         repository: repository.to_owned(),
         tag: tag.to_owned(),
         digest: Digest::parse(&format!("sha256:{}", digit.repeat(64))).expect("a literal that parses"),
-        kind,
+        media_type,
         platforms: vec![],
         first_seen: None,
+        signature: None,
         hold: None,
+        candidate: None,
     };
-    let noon = Some("2026-01-31T12:00:00Z".parse().expect("a literal that parses"));
+    let noon = "2026-01-31T12:00:00Z".parse().expect("a literal that parses");
     let until = Some("2026-03-01T00:00:00Z".parse().expect("a literal that parses"));
     let expected = [
         (
             "ouroboros-chart",
-            Pin { first_seen: noon, ..pin("ghcr.io/lexfrei/charts/ouroboros", "0.8.1", "1", ArtifactKind::Chart) },
+            Pin { first_seen: Some(noon), ..pin("ghcr.io/lexfrei/charts/ouroboros", "0.8.1", "1", MediaType::Chart) },
         ),
         (
             "ouroboros-image",
             Pin {
-                first_seen: noon,
+                first_seen: Some(noon),
                 platforms: vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()],
-                ..pin("ghcr.io/lexfrei/ouroboros", "0.8.1", "2", ArtifactKind::ImageIndex)
+                signature: Some("lexfrei".to_owned()),
+                ..pin("ghcr.io/lexfrei/ouroboros", "0.8.1", "2", MediaType::OciIndex)
             },
         ),
         (
             "cleanup-hook-image",
             Pin {
                 hold: Some(PinHold { reason: "the next one does not start".to_owned(), until }),
-                ..pin("registry.example.org:5000/kubectl", "v1.35.0", "3", ArtifactKind::ImageIndex)
+                candidate: Some(Candidate {
+                    tag: "v1.36.0".to_owned(),
+                    digest: Digest::parse(&format!("sha256:{}", "5".repeat(64))).expect("a literal that parses"),
+                    media_type: MediaType::OciIndex,
+                    platforms: vec!["linux/amd64".to_owned()],
+                    first_seen: noon,
+                }),
+                ..pin("registry.example.org:5000/kubectl", "v1.35.0", "3", MediaType::DockerList)
             },
         ),
-        ("other", pin("ghcr.io/lexfrei/other", "1", "4", ArtifactKind::ImageManifest)),
+        ("other", pin("ghcr.io/lexfrei/other", "1", "4", MediaType::OciManifest)),
     ];
     let expected = Pins(expected.into_iter().map(|(name, pin)| (name.to_owned(), pin)).collect());
     assert_eq!(parse_pins(&source("pins.yaml", PINS), &name("edge")), Ok(expected));

@@ -9,14 +9,19 @@ use super::{STATE, name, source};
 use crate::{
     config::{parse_state, state_text},
     model::{
+        cluster::CorefilePath,
         hostname::Hostname,
         layer::{Layer, TenantId},
-        state::{LayerState, State},
+        state::{HostOwner, LayerState, State},
     },
 };
 
 fn host(text: &str) -> Hostname {
     Hostname::parse(text).expect("a literal that parses")
+}
+
+fn path(text: &str) -> CorefilePath {
+    CorefilePath::parse(text).expect("a literal that parses")
 }
 
 fn time(text: &str) -> Timestamp {
@@ -29,14 +34,17 @@ fn the_text_of_a_state_is_fixed_and_sorted() {
     let tenant = |text| Layer::Tenant(TenantId { namespace: name("tenant-acme"), name: name(text) });
     let state = State {
         layers: BTreeMap::from([
-            (tenant("shop"), LayerState { uid: None, tombstones: BTreeMap::new(), leaving: Some(noon) }),
+            (tenant("shop"), LayerState { leaving: Some(noon), ..LayerState::default() }),
             (tenant("idle"), LayerState::default()),
             (
                 tenant("on"),
                 LayerState {
                     uid: Some("0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10".to_owned()),
                     tombstones: BTreeMap::from([(host("1.e5"), noon)]),
+                    owners: BTreeMap::new(),
                     leaving: Some(noon),
+                    replaced: Some(noon),
+                    corefile: Some(path("clusters/core \"dns\".yaml")),
                 },
             ),
             (
@@ -47,7 +55,22 @@ fn the_text_of_a_state_is_fixed_and_sorted() {
                         (host("b.example.org"), time("2026-01-31T12:00:00.5Z")),
                         (host("a.example.org"), noon),
                     ]),
-                    leaving: None,
+                    owners: BTreeMap::from([
+                        (
+                            host("a.example.org"),
+                            HostOwner { namespace: name("on"), name: name("1e3"), uid: None, gone: Some(noon) },
+                        ),
+                        (
+                            host("c.example.org"),
+                            HostOwner {
+                                namespace: name("web"),
+                                name: name("shop.v2"),
+                                uid: Some("5b1c5a4e-0000-4c1e-9b1d-3d6b2f1f7a10".to_owned()),
+                                gone: None,
+                            },
+                        ),
+                    ]),
+                    ..LayerState::default()
                 },
             ),
         ]),
@@ -87,8 +110,22 @@ fn layers() -> impl Strategy<Value = Layer> {
 
 fn states() -> impl Strategy<Value = State> {
     let uid = prop::option::of("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
-    let memory = (uid, prop::collection::btree_map(hosts(), times(), 0..5), prop::option::of(times()))
-        .prop_map(|(uid, tombstones, leaving)| LayerState { uid, tombstones, leaving });
+    let word = || "(true|null|0|1e3|[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?)".prop_map(|text| name(&text));
+    let owner = (word(), word(), uid.clone(), prop::option::of(times()))
+        .prop_map(|(namespace, name, uid, gone)| HostOwner { namespace, name, uid, gone });
+    let (tombstones, owners) =
+        (prop::collection::btree_map(hosts(), times(), 0..5), prop::collection::btree_map(hosts(), owner, 0..5));
+    let file = "clusters/[-a-z0-9 \"'#:é]{1,12}(/[a-z{}]{1,5})?\\.yaml".prop_map(|text| path(&text));
+    let memory =
+        (uid, tombstones, owners, prop::option::of(times()), prop::option::of(times()), prop::option::of(file))
+            .prop_map(|(uid, tombstones, owners, leaving, replaced, corefile)| LayerState {
+                uid,
+                tombstones,
+                owners,
+                leaving,
+                replaced,
+                corefile,
+            });
     prop::collection::btree_map(layers(), memory, 0..6).prop_map(|mut layers| {
         // The identity of the host is in its settings.
         layers.entry(Layer::Host).and_modify(|memory| memory.uid = None);

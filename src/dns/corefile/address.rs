@@ -45,7 +45,8 @@ impl Address {
         };
         if zone.len() > 255
             || zone.is_empty()
-            || zone != "." && zone.strip_suffix('.').unwrap_or(zone).split('.').any(str::is_empty)
+            || zone != "."
+                && zone.strip_suffix('.').unwrap_or(zone).split('.').any(|label| label.is_empty() || label.len() > 63)
         {
             return None;
         }
@@ -76,7 +77,7 @@ mod tests {
         ] {
             assert_eq!(Address::parse(key), Some(Address { transport, zone: zone.to_owned(), port }), "{key}");
         }
-        for key in ["dns://", "x:", ".:70000", ".:-1", "a..b", &"a.".repeat(200)] {
+        for key in ["dns://", "x:", ".:70000", ".:-1", "a..b", &"a.".repeat(200), &"a".repeat(64)] {
             assert_eq!(Address::parse(key), None, "{key}");
         }
     }

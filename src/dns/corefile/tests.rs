@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::dns::corefile::{
-    imports_overrides,
     lexer::{Piece, Token, lex},
     parser::{Files, ImportOutcome, MAX_BYTES, parse},
     problem::Problem,
@@ -219,23 +218,6 @@ fn a_hostile_text_of_any_size_is_answered() {
         let text = repeated(part, MAX_BYTES);
         drop(parse(&text, &|_| Files::Unknown));
         drop(parse(&format!(".:53 {{\n{}", &text[..text.len() - part.len() * 8]), &|_| Files::Unknown));
-    }
-}
-
-#[test]
-fn only_a_live_import_of_override_files_counts() {
-    let good = ".:53 {\n    errors\n    import /etc/coredns/custom/*.override\n    cache 30\n}\n";
-    assert!(imports_overrides(good));
-    for bad in [
-        "",
-        ".:53 {\n  # import /etc/coredns/custom/*.override\n}\n",
-        ".:53 {\n  errors import /etc/coredns/custom/*.override\n}\n",
-        ".:53 {\n  import /etc/coredns/custom/*.override\n",
-        "import /etc/coredns/custom/*.override\n",
-        ".:53 {\n  import /etc/coredns/custom/*.server\n}\n",
-        ".:53 {\n  imports x/*.override\n}\n",
-    ] {
-        assert!(!imports_overrides(bad), "{bad:?}");
     }
 }
 

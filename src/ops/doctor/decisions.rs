@@ -13,7 +13,17 @@ use crate::{
 };
 
 /// Rules of the plan that a theme tells of in its own words: in one line for all objects, or as a source that is not known.
-const TOLD_ELSEWHERE: [&str; 4] = ["HostWithoutTls", "OtherIngressClass", "OwnersNotChecked", "TenantsNotObserved"];
+const TOLD_ELSEWHERE: [&str; 9] = [
+    "HostInClusterDomain",
+    "HostNameClash",
+    "HostTooLongForService",
+    "HostTrailingDot",
+    "HostWildcard",
+    "HostWithoutTls",
+    "OtherIngressClass",
+    "OwnersNotChecked",
+    "TenantsNotObserved",
+];
 
 /// Reasons of layers that wait for nothing but time.
 const PASSING: [&str; 2] = ["TenantGoneUnconfirmed", "FormerReleaseLives"];

@@ -15,7 +15,7 @@ use crate::{
         observed::Observed,
     },
     ops::doctor::{Answer, Checks, Patient, decisions, kind},
-    plan::PlatformFacts,
+    plan::{Decision, PlatformFacts},
 };
 
 /// The ConfigMaps of `kube-system` that DNS reads, by name.
@@ -40,11 +40,22 @@ fn layer(patient: &Patient<'_>, checks: &mut Checks, layer: &Layer, cluster: &Cl
         return;
     }
     let delivery = match patient.engine(layer) {
-        Engine::Ouroboros(OuroborosMode::Coredns) | Engine::Static(Records::CorefileBlock) => Some(Delivery::Block),
+        Engine::Ouroboros(OuroborosMode::Coredns) => Some(Delivery::Block),
         Engine::Ouroboros(OuroborosMode::CorednsImport) | Engine::Static(Records::RewriteSnippet) => {
             Some(Delivery::Import)
         }
-        Engine::Ouroboros(OuroborosMode::ExternalDns) | Engine::Static(Records::HostsFile) => None,
+        // The block of ouroboros may be missing where ours is.
+        Engine::Ouroboros(OuroborosMode::ExternalDns)
+        | Engine::Static(Records::HostsFile(_) | Records::CorefileBlock { .. }) => None,
+        // The plan says which form it is.
+        Engine::Static(Records::Auto(_)) => match patient.layer(layer).map(|planned| &planned.decision) {
+            Some(Decision::Deliver { release, .. })
+                if matches!(release.engine, Engine::Static(Records::HostsFile(_))) =>
+            {
+                None
+            }
+            _ => Some(Delivery::Import),
+        },
     };
     match &cluster.dns_config_maps {
         Observed::Unknown(unknown) => checks.add(kind::COREFILE, Some(layer), SUBJECT, Answer::unknown(unknown)),

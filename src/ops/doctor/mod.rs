@@ -145,10 +145,10 @@ impl Patient<'_> {
         tenants.listed.get(tenant).unwrap_or(&tenants.defaults)
     }
 
-    fn engine(&self, layer: &Layer) -> Engine {
+    fn engine(&self, layer: &Layer) -> &Engine {
         match layer {
-            Layer::Host => self.cluster.config.host.engine,
-            Layer::Tenant(tenant) => self.tenant(tenant).engine,
+            Layer::Host => &self.cluster.config.host.engine,
+            Layer::Tenant(tenant) => &self.tenant(tenant).engine,
         }
     }
 

@@ -30,7 +30,7 @@ struct Site<'a> {
     domain: Option<&'a str>,
     /// What the platform calls itself by: everybody may have names below it.
     root: Option<&'a str>,
-    engine: Engine,
+    engine: &'a Engine,
 }
 
 pub(super) fn check(patient: &Patient<'_>, checks: &mut Checks) {

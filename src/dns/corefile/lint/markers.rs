@@ -3,7 +3,7 @@
 //! Read from ouroboros 0.8.1 (`internal/coredns/corefile.go`).
 
 use crate::{
-    dns::corefile::lint::{Delivery, Findings},
+    dns::corefile::lint::{Delivery, Findings, line},
     model::finding::Severity,
 };
 
@@ -50,7 +50,8 @@ pub(super) fn check(corefile: &str, delivery: Option<Delivery>, findings: &mut F
         }
     }
     let mut add = |index: usize, what: &str, severity| {
-        findings.add(
+        findings.add_at(
+            line(index + 1),
             severity,
             "MarkerAnomaly",
             format!("The markers of ouroboros are damaged at line {}: {what}", index + 1),

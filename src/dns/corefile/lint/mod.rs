@@ -9,12 +9,13 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use crate::dns::corefile::lint::records::HAIRPIN_COMMENT;
 use crate::{
     dns::corefile::{
         address::Address,
         parser::{Corefile, Files, Server, parse},
-        plugins,
         problem::Position,
+        validate::{Judgement, Remark, What, validate},
     },
     model::{
         finding::{Finding, Severity},
@@ -26,7 +27,7 @@ use crate::{
 pub const SIZE_BUDGET: usize = 900 << 10;
 
 /// The key that the controller of ouroboros writes in mode `coredns-import`.
-const OUROBOROS_KEY: &str = "ouroboros.override";
+pub const OUROBOROS_KEY: &str = "ouroboros.override";
 /// The keys in which records of the hairpin fix stand.
 const RECORD_KEYS: [&str; 2] = [OUROBOROS_KEY, crate::dns::snippet::KEY];
 
@@ -54,8 +55,22 @@ pub enum Delivery {
     Import,
 }
 
+/// A finding with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// The first place that shows it; the beginning of the Corefile for what is about the whole.
+    pub place: Position,
+    /// What is so.
+    pub finding: Finding,
+}
+
 /// Tells what will not work as it looks, in order of rule and place.
 pub fn lint(corefile: &str, context: &LintContext<'_>) -> Vec<Finding> {
+    inspect(corefile, context).into_iter().map(|located| located.finding).collect()
+}
+
+/// As [`lint`], with the place of each finding.
+pub fn inspect(corefile: &str, context: &LintContext<'_>) -> Vec<Located> {
     let mut findings = Findings { subject: context.subject, list: Vec::new() };
     if corefile.len() > SIZE_BUDGET {
         findings.add(
@@ -69,6 +84,7 @@ pub fn lint(corefile: &str, context: &LintContext<'_>) -> Vec<Finding> {
         );
     }
     markers::check(corefile, context.delivery, &mut findings);
+    blanks(corefile, &mut findings);
     if context.has_node_local_dns {
         findings.add(
             Severity::Warning,
@@ -80,8 +96,10 @@ pub fn lint(corefile: &str, context: &LintContext<'_>) -> Vec<Finding> {
         );
     }
     let has_key = context.custom.is_some_and(|custom| custom.contains_key(OUROBOROS_KEY));
-    if has_key && corefile.lines().any(|line| line.trim() == markers::BEGIN) {
-        findings.add(
+    let begin = corefile.lines().position(|line| line.trim() == markers::BEGIN);
+    if let Some(index) = begin.filter(|_| has_key) {
+        findings.add_at(
+            line(index + 1),
             Severity::Warning,
             "TwoModes",
             format!(
@@ -96,7 +114,8 @@ pub fn lint(corefile: &str, context: &LintContext<'_>) -> Vec<Finding> {
             servers(corefile, &parsed, context, &mut findings);
             records::check(corefile, &parsed, context, &mut findings);
         }
-        Err(error) => findings.add(
+        Err(error) => findings.add_at(
+            error.place.clone(),
             Severity::Error,
             "CorefileDoesNotParse",
             format!(
@@ -111,23 +130,47 @@ pub fn lint(corefile: &str, context: &LintContext<'_>) -> Vec<Finding> {
 /// Findings about one Corefile.
 struct Findings<'a> {
     subject: &'a str,
-    list: Vec<Finding>,
+    list: Vec<Located>,
 }
 
 impl Findings<'_> {
+    /// Something about the whole Corefile.
     fn add(&mut self, severity: Severity, rule: &'static str, message: String, fix: &str) {
-        self.list.push(Finding {
-            severity,
-            rule,
-            subject: self.subject.to_owned(),
-            message,
-            fix: Some(fix.to_owned()),
-        });
+        self.add_at(line(1), severity, rule, message, fix);
+    }
+
+    fn add_at(&mut self, place: Position, severity: Severity, rule: &'static str, message: String, fix: &str) {
+        let finding = Finding { severity, rule, subject: self.subject.to_owned(), message, fix: Some(fix.to_owned()) };
+        self.list.push(Located { place, finding });
     }
 }
 
+/// The beginning of a line of the Corefile.
+fn line(number: usize) -> Position {
+    Position { file: String::new(), line: number, column: 1 }
+}
+
+/// White space for which kubectl prints the whole text as one quoted line.
+fn blanks(corefile: &str, findings: &mut Findings<'_>) {
+    let has_blank = |line: &str| line.ends_with(' ') || line.contains('\t');
+    let Some(index) = corefile.lines().position(has_blank).filter(|_| corefile.contains(markers::BEGIN)) else {
+        return;
+    };
+    findings.add_at(
+        line(index + 1),
+        Severity::Warning,
+        "BlanksBlockCleanup",
+        format!(
+            "Line {} ends in a blank or holds a tab, so kubectl prints the Corefile as one quoted line, and the cleanup of \
+             ouroboros fails when it is uninstalled.",
+            index + 1
+        ),
+        "Take blanks away from the ends of lines, and write blanks for tabs.",
+    );
+}
+
 /// What an import brings: `coredns-custom` is mounted as a folder `custom`, whatever stands before that.
-fn files<'a>(pattern: &str, custom: Option<&'a BTreeMap<String, String>>) -> Files<'a> {
+pub(in crate::dns) fn files<'a>(pattern: &str, custom: Option<&'a BTreeMap<String, String>>) -> Files<'a> {
     let Some((folder, name)) = pattern.rsplit_once('/') else { return Files::Unknown };
     let Some(custom) = custom.filter(|_| folder == "custom" || folder.ends_with("/custom")) else {
         return Files::Unknown;
@@ -149,8 +192,16 @@ fn plain_zones(server: &Server<'_>) -> impl Iterator<Item = Address> {
 }
 
 /// The server block that answers for every name that no other one answers for.
-fn root<'s, 'a>(corefile: &'s Corefile<'a>) -> Option<(usize, &'s Server<'a>)> {
+pub(in crate::dns) fn root<'s, 'a>(corefile: &'s Corefile<'a>) -> Option<(usize, &'s Server<'a>)> {
     corefile.servers.iter().enumerate().find(|(_, server)| plain_zones(server).any(|address| address.zone == "."))
+}
+
+/// The lines between the markers of ouroboros, in the order of the Corefile; nothing without both markers.
+pub fn ouroboros_lines(corefile: &str) -> Option<Vec<&str>> {
+    let mut lines = corefile.lines().skip_while(|line| line.trim() != markers::BEGIN).skip(1);
+    let block: Vec<_> = lines.by_ref().take_while(|line| line.trim() != markers::END).collect();
+    let is_closed = corefile.lines().any(|line| line.trim() == markers::END);
+    (corefile.lines().any(|line| line.trim() == markers::BEGIN) && is_closed).then_some(block)
 }
 
 /// What is wrong with the server blocks and their plugins.
@@ -170,7 +221,8 @@ fn servers(corefile: &str, parsed: &Corefile<'_>, context: &LintContext<'_>, fin
         && !corefile.lines().any(markers::is_opener)
     {
         let severity = if context.delivery.is_some() { Severity::Error } else { Severity::Warning };
-        findings.add(
+        findings.add_at(
+            Position::of(&server.keys[0]),
             severity,
             "OpenerNotFound",
             format!(
@@ -183,7 +235,9 @@ fn servers(corefile: &str, parsed: &Corefile<'_>, context: &LintContext<'_>, fin
     }
     // Keys of a lone server block without braces have nothing to load again.
     if !parsed.servers.iter().any(|server| server.directives.iter().any(|directive| directive.name() == "reload")) {
-        findings.add(
+        let place = root.map_or_else(|| line(1), |(_, server)| Position::of(&server.keys[0]));
+        findings.add_at(
+            place,
             Severity::Warning,
             "ReloadMissing",
             "No server block has the plugin `reload`, so CoreDNS sees changed records only when it is restarted."
@@ -193,42 +247,38 @@ fn servers(corefile: &str, parsed: &Corefile<'_>, context: &LintContext<'_>, fin
     }
     borrowed_braces(parsed, findings);
     imports(parsed, root.map(|(index, _)| index), context, findings);
-    let (mut unknown, mut twice) = (BTreeMap::new(), BTreeMap::new());
-    for server in &parsed.servers {
-        let mut seen = BTreeMap::new();
-        for directive in &server.directives {
-            let (name, word) = (directive.name(), &directive.words[0]);
-            if !plugins::PLUGINS.contains(&name) && !word.depends_on_environment() {
-                unknown.entry(name).or_insert(word);
+    judgement(&validate(parsed), findings);
+}
+
+/// What CoreDNS says to zones, plugins and their arguments.
+fn judgement(judgement: &Judgement, findings: &mut Findings<'_>) {
+    for Remark { place, what } in &judgement.refusals {
+        let (rule, fix) = match what {
+            What::Parse(_) => continue,
+            What::Twice { .. } => ("PluginTwice", "Join the two."),
+            What::Zone(_) => ("ZoneRefused", "Correct the zone, or take it out of one of the server blocks."),
+            What::Arguments(_) | What::Plugin(_) | What::Import(_) | What::Environment(_) => {
+                ("ArgumentsRefused", "Correct this line.")
             }
-            if let Some(first) = seen.insert(name, word)
-                && plugins::ONCE.contains(&name)
-            {
-                twice.entry(name).or_insert((first, word));
-            }
+        };
+        let message = format!("At {place}: {what}. CoreDNS refuses the whole Corefile.");
+        findings.add_at(place.clone(), Severity::Error, rule, message, fix);
+    }
+    let mut unknown = BTreeMap::new();
+    for Remark { place, what } in &judgement.doubts {
+        if let What::Plugin(name) = what {
+            unknown.entry(name).or_insert(place);
         }
     }
-    for (name, (first, second)) in twice {
-        findings.add(
-            Severity::Error,
-            "PluginTwice",
-            format!(
-                "`{name}` stands twice in one server block, at {} and at {}. CoreDNS refuses the whole Corefile.",
-                Position::of(first),
-                Position::of(second)
-            ),
-            "Join the two.",
-        );
-    }
-    for (name, word) in unknown {
-        findings.add(
+    for (name, place) in unknown {
+        findings.add_at(
+            place.clone(),
             Severity::Warning,
             "UnknownPlugin",
             format!(
-                "CoreDNS 1.15 has no plugin `{}`, which stands at {}. Without an image that has it, CoreDNS refuses the \
-                 whole Corefile.",
+                "CoreDNS 1.15 has no plugin `{}`, which stands at {place}. Without an image that has it, CoreDNS refuses \
+                 the whole Corefile.",
                 name.escape_debug(),
-                Position::of(word)
             ),
             "Take the line out, if the image does not bring this plugin.",
         );
@@ -252,7 +302,8 @@ fn borrowed_braces(parsed: &Corefile<'_>, findings: &mut Findings<'_>) {
             }
             Some(_) => continue,
         };
-        findings.add(
+        findings.add_at(
+            Position::of(open),
             Severity::Error,
             "BorrowedBrace",
             format!("The server block that is opened at {place} {what}."),
@@ -272,7 +323,9 @@ fn imports(parsed: &Corefile<'_>, root: Option<usize>, context: &LintContext<'_>
         return;
     }
     let severity = if context.delivery == Some(Delivery::Import) { Severity::Error } else { Severity::Warning };
-    findings.add(
+    let place = root.map_or_else(|| line(1), |root| Position::of(&parsed.servers[root].keys[0]));
+    findings.add_at(
+        place,
         severity,
         "ImportDirectiveMissing",
         "The server block for `.` does not import override files, so records in `coredns-custom` have no effect."

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     dns::corefile::{
         lexer::{Piece, lex},
-        lint::{Findings, LintContext, RECORD_KEYS, markers, plain_zones, root},
+        lint::{Findings, LintContext, RECORD_KEYS, line, markers, plain_zones, root},
         parser::{Corefile, Directive, Server},
         problem::Position,
         rewrite::{From, NameRule, absolute, name_rule},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How hairpin-proxy marks its lines.
-const HAIRPIN_COMMENT: &str = "# Added by hairpin-proxy";
+pub const HAIRPIN_COMMENT: &str = "# Added by hairpin-proxy";
 /// How the names of its service begin.
 const HAIRPIN_TARGET: &str = "hairpin-proxy.";
 /// More rules than this that are not about one exact name are not compared with every later rule.
@@ -84,7 +84,8 @@ fn hairpin_lines(corefile: &str, parsed: &Corefile<'_>, findings: &mut Findings<
     lines.sort_unstable();
     lines.dedup();
     if let Some(first) = lines.first() {
-        findings.add(
+        findings.add_at(
+            line(*first),
             Severity::Warning,
             "HairpinProxyLeftOver",
             format!(
@@ -117,7 +118,8 @@ fn never_firing(rules: &[NameRule<'_, '_>], findings: &mut Findings<'_>) {
         }
     }
     if let Some((rule, earlier)) = dead.first() {
-        findings.add(
+        findings.add_at(
+            Position::of(rule.at),
             Severity::Warning,
             "RewriteNeverFires",
             format!(
@@ -161,7 +163,8 @@ fn rules_before(rules: &[NameRule<'_, '_>], records: &Range<usize>, hosts: &[Str
         }
     }
     if let Some((host, rule)) = caught.first() {
-        findings.add(
+        findings.add_at(
+            Position::of(rule.at),
             Severity::Warning,
             "RuleBeforeRecords",
             format!(
@@ -174,7 +177,8 @@ fn rules_before(rules: &[NameRule<'_, '_>], records: &Range<usize>, hosts: &[Str
         );
     }
     if let Some((_, rule)) = expression.filter(|_| unsure > 0) {
-        findings.add(
+        findings.add_at(
+            Position::of(rule.at),
             Severity::Info,
             "ExpressionBeforeRecords",
             format!(
@@ -195,7 +199,8 @@ fn entries(directive: &Directive<'_>, hosts: &[String], findings: &mut Findings<
     let names = entries.flat_map(|line| &line.words[1..]);
     let found: Vec<_> = names.filter(|word| hosts.binary_search(&absolute(&word.text)).is_ok()).collect();
     if let Some(first) = found.first() {
-        findings.add(
+        findings.add_at(
+            Position::of(first),
             Severity::Warning,
             "HostsEntryForRecord",
             format!(
@@ -219,7 +224,8 @@ fn templates(server: &Server<'_>, hosts: &[String], findings: &mut Findings<'_>)
     }
     let found: Vec<_> = hosts.iter().filter_map(|host| parents(host).find_map(|zone| zones.get(zone))).collect();
     if let Some(first) = found.first() {
-        findings.add(
+        findings.add_at(
+            Position::of(first),
             Severity::Warning,
             "TemplateForRecord",
             format!(
@@ -248,7 +254,8 @@ fn shadows(parsed: &Corefile<'_>, root: usize, names: &[&str], findings: &mut Fi
         }
     }
     for (zone, names) in shadowed {
-        findings.add(
+        findings.add_at(
+            Position::of(zones[zone]),
             Severity::Warning,
             "ZoneShadowsRecords",
             format!(

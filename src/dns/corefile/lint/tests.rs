@@ -8,7 +8,7 @@ use std::{
 use proptest::prelude::*;
 
 use crate::{
-    dns::corefile::lint::{Delivery, LintContext, lint, markers},
+    dns::corefile::lint::{Delivery, LintContext, inspect, lint, markers},
     model::{finding::Finding, hostname::Hostname},
 };
 
@@ -89,8 +89,44 @@ fn what_coredns_refuses_is_an_error_with_its_place() {
     Error BorrowedBrace: The server block that is opened at a.override, line 3, column 7 is closed by an imported file, at line 6, column 1; what follows belongs to another one. -> Give every `{` its own `}` in the same file.
     ");
     insta::assert_snapshot!(told(&with("    import /etc/coredns/custom/b.override\n"), &beside), @r"Error CorefileDoesNotParse: CoreDNS cannot read it, line 4, column 12: the imported file `/etc/coredns/custom/b.override` does not exist. A running CoreDNS keeps what it has; a restarted one does not start. -> Repair this place.");
-    insta::assert_snapshot!(told(&with("    hosts {\n    }\n    hosts /etc/x\n"), &Beside::default()), @r"Error PluginTwice: `hosts` stands twice in one server block, at line 4, column 5 and at line 6, column 5. CoreDNS refuses the whole Corefile. -> Join the two.");
+    insta::assert_snapshot!(told(&with("    hosts {\n    }\n    hosts /etc/x\n"), &Beside::default()), @r"Error PluginTwice: At line 6, column 5: `hosts` stands a second time in one server block; the first is at line 4, column 5. CoreDNS refuses the whole Corefile. -> Join the two.");
     insta::assert_snapshot!(told(&with("    cach 30\n"), &Beside::default()), @r"Warning UnknownPlugin: CoreDNS 1.15 has no plugin `cach`, which stands at line 4, column 5. Without an image that has it, CoreDNS refuses the whole Corefile. -> Take the line out, if the image does not bring this plugin.");
+}
+
+#[test]
+fn what_coredns_says_to_zones_and_arguments_is_told() {
+    insta::assert_snapshot!(told(&with("    rewrite name {1}.example.org x.\n"), &Beside::default()), @r"Error ArgumentsRefused: At line 4, column 34: `{n}` stands for a group of the other word: 1 named, 0 there. CoreDNS refuses the whole Corefile. -> Correct this line.");
+    insta::assert_snapshot!(told(&with("    cache 0\n    forward . 192.0.2.1 {\n        policy best\n    }\n"), &Beside::default()), @r"
+    Error ArgumentsRefused: At line 4, column 11: this number must be 1 or more. CoreDNS refuses the whole Corefile. -> Correct this line.
+    Error ArgumentsRefused: At line 6, column 16: the policy is random, round_robin or sequential. CoreDNS refuses the whole Corefile. -> Correct this line.
+    ");
+    insta::assert_snapshot!(told(&(with("") + ". example.org.. {\n}\n"), &Beside::default()), @r"
+    Error ZoneRefused: At line 6, column 1: `.` is served already, by the server block at line 1, column 1. CoreDNS refuses the whole Corefile. -> Correct the zone, or take it out of one of the server blocks.
+    Error ZoneRefused: At line 6, column 3: `example.org..` is no zone with a port. CoreDNS refuses the whole Corefile. -> Correct the zone, or take it out of one of the server blocks.
+    ");
+}
+
+#[test]
+fn a_finding_has_its_place() {
+    let text = ".:53 { # all\n  cache 0\n  rewrite name a b\n  rewrite name a c\n  cach 30\n  reload\n}\n";
+    let context =
+        LintContext { subject: "", delivery: None, custom: None, has_node_local_dns: false, hosts: &BTreeSet::new() };
+    let places: Vec<_> = inspect(text, &context)
+        .into_iter()
+        .map(|located| (located.finding.rule, located.place.line, located.place.column))
+        .collect();
+    assert_eq!(
+        places,
+        [("OpenerNotFound", 1, 1), ("ArgumentsRefused", 2, 9), ("UnknownPlugin", 5, 3), ("RewriteNeverFires", 4, 3)]
+    );
+}
+
+#[test]
+fn blanks_that_block_the_cleanup_are_told() {
+    let block = block(&["a.example.org"]);
+    insta::assert_snapshot!(told(&with(&(block.clone() + "    cache 30 \n")), &Beside::default()), @r"Warning BlanksBlockCleanup: Line 7 ends in a blank or holds a tab, so kubectl prints the Corefile as one quoted line, and the cleanup of ouroboros fails when it is uninstalled. -> Take blanks away from the ends of lines, and write blanks for tabs.");
+    assert_eq!(told(&with(&(block + "    cache 30\n")), &Beside::default()), "");
+    assert_eq!(told(&with("\tcache 30 \n"), &Beside::default()), "");
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn names_are_told_of_by_kind_and_not_one_by_one() {
         ("H42: in the cluster's domain", named("api.default.svc.cozy.local")),
         ("H45: somebody else's", named("github.com")),
         ("a wildcard", named("*.acme.example.org")),
-    ]), @"
+    ]), @r#"
     # H6: another class
     Ok SourceRead (host) inventory: uid 1, ingresses 3, services 2, dnsConfigMaps 1
     Ok IngressClass H6 (host) Ingresses: 1 object of other classes: Ingress/tenant-acme/harbor (tenant-acme); the controller takes only class tenant-root
@@ -74,6 +74,7 @@ fn names_are_told_of_by_kind_and_not_one_by_one() {
     Fail HostInClusterDomain H42 (host) Ingresses: 1 host in the cluster's own domain cozy.local, where Services have their names: api.default.svc.cozy.local of Ingress/tenant-acme/web => remove them from the objects
     Warn ForeignHost H45 (host) Ingresses: 1 host under no suffix that is known (the ingress controller answers every pod of the cluster for them): api.default.svc.cozy.local of Ingress/tenant-acme/web => remove what is not yours from the objects; what is, belongs into spec.hostnames.delegations of cluster.yaml
     # H45: somebody else's
+    Ok HostAtApex (cluster) Ingress/tenant-acme/web: host "github.com" is a registered domain itself: while pods are redirected, they do not see its other records as the world does (MX, TXT, and the SOA by which cert-manager finds a zone) => for DNS-01 challenges of cert-manager set --dns01-recursive-nameservers
     Ok SourceRead (host) inventory: uid 1, ingresses 3, services 2, dnsConfigMaps 1
     Ok Hosts H15 (host) Ingresses: 3 names with TLS in 3 Ingresses of class tenant-root
     Ok HostWithoutTls H7 (host) Ingresses: every host of a rule (3) is in a tls section
@@ -83,7 +84,7 @@ fn names_are_told_of_by_kind_and_not_one_by_one() {
     Ok Hosts H15 (host) Ingresses: 2 names with TLS in 3 Ingresses of class tenant-root
     Ok HostWithoutTls H7 (host) Ingresses: every host of a rule (3) is in a tls section
     Warn HostWildcard (host) Ingresses: 1 wildcard that no record is made of: *.acme.example.org of Ingress/tenant-acme/web => name the single hosts in spec.tls
-    ");
+    "#);
 }
 
 #[test]
@@ -117,7 +118,7 @@ fn what_a_tenant_redirects_is_looked_at_too() {
         ("H45: somebody else's, committed records", tenant("github.com")),
     ]), @r#"
     # H42: in the cluster's domain
-    Fail HostDenied H42 (cluster) Ingress/web/new: host "api.default.svc.cluster.local" gets no record: names below `local` belong to the cluster's own DNS => remove the host from the object
+    Fail HostDenied H42 (cluster) Ingress/web/new: host "api.default.svc.cluster.local" gets no record: names below `cluster.local` belong to the DNS of clusters and resolvers => remove the host from the object
     Ok SourceRead (tenant tenant-acme/shop) inventory: uid 1, ingresses 2, services 2, dnsConfigMaps 1
     Ok Hosts H15 (tenant tenant-acme/shop) Ingresses: 2 names with TLS in 2 Ingresses
     Ok HostWithoutTls H7 (tenant tenant-acme/shop) Ingresses: every host of a rule (2) is in a tls section
@@ -131,13 +132,14 @@ fn what_a_tenant_redirects_is_looked_at_too() {
     assert_snapshot!(changes(&by_ouroboros, [(
         "H45: somebody else's, by the controller",
         by_ouroboros.clone().more("/tenantClusters/0/ingresses", ingress("web", "new", "nginx", "github.com")),
-    )]), @"
+    )]), @r#"
     # H45: somebody else's, by the controller
     Ok SourceRead (tenant tenant-acme/shop) inventory: uid 1, ingresses 2, services 2, dnsConfigMaps 1
     Ok Hosts H15 (tenant tenant-acme/shop) Ingresses: 2 names with TLS in 2 Ingresses
     Ok HostWithoutTls H7 (tenant tenant-acme/shop) Ingresses: every host of a rule (2) is in a tls section
     Warn ForeignHost H45 (tenant tenant-acme/shop) Ingresses: 1 host under no suffix that is known (the ingress controller answers every pod of the cluster for them): github.com of Ingress/web/new => remove what is not yours from the objects; what is, belongs into spec.hostnames.delegations of cluster.yaml
-    ");
+    Ok HostAtApex (tenant tenant-acme/shop) tenant-acme/shop: Ingress/web/new: host "github.com" is a registered domain itself: while pods are redirected, they do not see its other records as the world does (MX, TXT, and the SOA by which cert-manager finds a zone) => for DNS-01 challenges of cert-manager set --dns01-recursive-nameservers
+    "#);
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn bad(text: &str, times: usize) -> Bad {
         decision: Decision::Hold { cause: HoldCause::Settings, reason: Reason::new("Unpinned", text) },
         is_committed: false,
         hosts: Default::default(),
+        edits: Default::default(),
     };
     let finding = |severity| Finding {
         severity,
