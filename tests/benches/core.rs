@@ -5,8 +5,10 @@ use std::hint::black_box;
 use bobbypin::{
     config::{self, inventory::parse_inventory, problem::Source},
     diff,
+    dns::block,
     manifest::{Manifests, Validated},
     model::{
+        hostname::Hostname,
         name::Name,
         tree::{Entry, Tree},
     },
@@ -14,7 +16,10 @@ use bobbypin::{
         decide::{Decided, clusters, decide},
         load::Cluster,
     },
-    plan::{self, Decision},
+    plan::{
+        self, Decision,
+        release::{Answer, Records},
+    },
     render::{self, Templates},
 };
 use criterion::Criterion;
@@ -32,6 +37,35 @@ pub(crate) fn benches(criterion: &mut Criterion) {
         pipeline(criterion, name, &fleet, layers);
     }
     one_host_more(criterion);
+    record_forms(criterion);
+}
+
+/// The forms of records at their largest.
+fn record_forms(criterion: &mut Criterion) {
+    let fleet = Fleet::of_hosts(1);
+    let (tree, request) = (fleet.tree(), fleet.request());
+    let cluster = &clusters(&tree, &request).expect("a lawful cluster")[0];
+    let mut plan = plan::plan(&cluster.inputs(&tree, None));
+    let host = |number| Hostname::parse(&format!("host-{number:05}.apps.example.org")).expect("a lawful name");
+    let hosts: Vec<_> = (0..20_000).map(host).collect();
+    let addresses = ["10.96.0.7".parse().expect("an address")].into();
+    let Decision::Deliver { release, .. } = &mut plan.layers[0].decision else { panic!("the host is served") };
+    release.records =
+        Some(Records { hosts: hosts.clone(), answers: vec![Answer::HostsFile { addresses }], carrier: None });
+    let templates = Templates::new(&cluster.templates).expect("the embedded templates");
+    criterion.bench_function("hosts file of 20000 hosts/render, validate", |bencher| {
+        bencher.iter(|| {
+            let (manifests, rules) = render::render(&[(black_box(&plan), &templates)]).expect("the embedded templates");
+            manifests.validate(&rules).expect("lawful manifests")
+        });
+    });
+    let file = "kind: ConfigMap\nmetadata:\n  name: coredns\n  namespace: kube-system\ndata:\n  Corefile: |\n    .:53 {\n      \
+                reload\n    }\n";
+    let target = "ouroboros-proxy.ouroboros.svc.cluster.local.";
+    let written = block::write(file, &hosts[..2000], target).expect("a plain file");
+    criterion.bench_function("block of 2000 records/write one more into a file of the repository", |bencher| {
+        bencher.iter(|| block::write(black_box(&written), &hosts[..2001], target).expect("a plain file"));
+    });
 }
 
 fn parse(criterion: &mut Criterion) {

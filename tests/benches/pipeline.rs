@@ -2,7 +2,9 @@
 //!
 //! What is in the core runs on one thread, so that the figures do not depend on the machine's number of processors.
 
+mod claims;
 mod core;
+mod corefile;
 mod fleet;
 mod pages;
 mod repository;
@@ -21,6 +23,6 @@ criterion_group! {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
-    targets = core::benches, pages::benches, repository::benches
+    targets = core::benches, claims::benches, corefile::benches, pages::benches, repository::benches
 }
 criterion_main!(benches);

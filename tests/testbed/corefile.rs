@@ -3,14 +3,7 @@
 //!
 //! `BOBBYPIN_COREFILE_CASES` says how many texts are made (30 000 unless told), `BOBBYPIN_COREFILE_SEED` with which seed.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    fmt::Write as _,
-    io::{BufRead as _, BufReader, Write as _},
-    process::{Command, Stdio},
-    thread,
-};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use bobbypin::dns::corefile::{
     lexer::{Piece, Token, lex},
@@ -18,7 +11,7 @@ use bobbypin::dns::corefile::{
 };
 use serde_json::{Value, json};
 
-use crate::support::component;
+use crate::support::oracle::{self, Random, number};
 
 /// What the real parser said of a text: the tokens, and the server blocks or an error.
 struct Verdict {
@@ -29,10 +22,9 @@ struct Verdict {
 #[test]
 fn every_generated_corefile_is_read_as_coredns_reads_it() {
     let count = number("BOBBYPIN_COREFILE_CASES", 30_000);
-    let mut random = Random(number("BOBBYPIN_COREFILE_SEED", 0x5eed) | 1);
+    let mut random = Random::new(number("BOBBYPIN_COREFILE_SEED", 0x5eed));
     let texts: Vec<Vec<u8>> = (0..count).map(|_| generate(&mut random)).collect();
     let verdicts = ask(&texts);
-    assert_eq!(verdicts.len(), texts.len(), "one answer for each text");
     let (mut read, mut refused, mut unsure) = (0, 0, 0);
     for (bytes, verdict) in texts.iter().zip(verdicts) {
         let text = as_go_reads(bytes);
@@ -52,39 +44,13 @@ fn every_generated_corefile_is_read_as_coredns_reads_it() {
     );
 }
 
-fn number(variable: &str, default: u64) -> u64 {
-    env::var(variable).map_or(default, |text| text.parse().expect("a number"))
-}
-
 /// Asks the real parser about many texts at once.
 fn ask(texts: &[Vec<u8>]) -> Vec<Verdict> {
-    let mut child = Command::new(component("corefile-tokens"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the oracle starts");
-    let mut input = child.stdin.take().expect("a pipe");
-    let output = BufReader::new(child.stdout.take().expect("a pipe"));
-    let verdicts = thread::scope(|scope| {
-        scope.spawn(move || {
-            for text in texts {
-                let mut line = String::with_capacity(text.len() * 2 + 1);
-                for byte in text {
-                    write!(line, "{byte:02x}").expect("a string takes everything");
-                }
-                line.push('\n');
-                input.write_all(line.as_bytes()).expect("the oracle reads");
-            }
-        });
-        let lines = output.lines().map(|line| {
-            let mut answer: Value = serde_json::from_str(&line.expect("the oracle writes text")).expect("JSON");
-            let blocks = (answer["error"] == "").then(|| answer["blocks"].take());
-            Verdict { tokens: answer["tokens"].take(), blocks }
-        });
-        lines.collect()
+    let answers = oracle::ask("corefile-tokens", texts).into_iter().map(|mut answer| {
+        let blocks = (answer["error"] == "").then(|| answer["blocks"].take());
+        Verdict { tokens: answer["tokens"].take(), blocks }
     });
-    assert!(child.wait().expect("the oracle ends").success());
-    verdicts
+    answers.collect()
 }
 
 /// The text as Go reads it: every byte that is not UTF-8 is U+FFFD.
@@ -136,26 +102,6 @@ fn blocks(text: &str) -> Option<Option<Value>> {
 /// Whether a word names no file of this machine.
 fn is_nowhere(token: &Token<'_>) -> bool {
     token.text.starts_with("/nowhere/") && !token.text.contains("..")
-}
-
-/// A small generator: the same numbers for the same seed, on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(end).expect("small")).expect("small")
-    }
-
-    fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())]
-    }
 }
 
 const SAMPLES: &[&str] = &[
@@ -240,7 +186,7 @@ fn generate(random: &mut Random) -> Vec<u8> {
         0..4 => mutated(random),
         4..8 => assembled(random),
         8 => (0..random.below(60)).map(|_| PIECES[random.below(PIECES.len())]).collect::<String>().into_bytes(),
-        _ => (0..random.below(80)).map(|_| u8::try_from(random.next() & 0xff).expect("a byte")).collect(),
+        _ => (0..random.below(80)).map(|_| u8::try_from(random.below(256)).expect("a byte")).collect(),
     }
 }
 
@@ -252,7 +198,7 @@ fn mutated(random: &mut Random) -> Vec<u8> {
         match random.below(4) {
             0 => drop(bytes.splice(at..at, random.one(PIECES).bytes())),
             1 => drop(bytes.drain(at..bytes.len().min(at + random.below(12)))),
-            2 => bytes.insert(at, u8::try_from(random.next() & 0xff).expect("a byte")),
+            2 => bytes.insert(at, u8::try_from(random.below(256)).expect("a byte")),
             _ => {
                 let other = random.one(SAMPLES).as_bytes();
                 let start = random.below(other.len());

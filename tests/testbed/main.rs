@@ -7,6 +7,7 @@
 
 mod actions;
 mod api_transport;
+mod coredns;
 mod corefile;
 mod flux;
 mod gitea;
@@ -14,5 +15,11 @@ mod itself;
 mod live;
 mod publishing;
 mod pull_requests;
+mod registry;
+mod registry_client;
+mod registry_flux;
+mod registry_gitea;
+mod registry_pins;
+mod registry_reference;
 mod support;
 mod whole_loop;

@@ -8,17 +8,17 @@ use std::{
     time::Duration,
 };
 
-use bobbypin::model::digest::Digest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
     admin::Admin,
     api_server::ApiServer,
+    artifacts::{Artifact, Place},
     checkout::Checkout,
     flux::{self, Flux},
     gitea::{Gitea, Repo, User},
-    http, poll, wait_for,
+    poll,
 };
 
 const WEBHOOK_TOKEN: &str = "canary-webhook-token";
@@ -55,7 +55,7 @@ impl Site {
         fs::write(folder.path().join("kubeconfig"), server.kubeconfig("admin")).expect("a folder of ours");
         let site = Self { server, flux, gitea, repo, checkout, token, folder };
         site.prepare_cluster(&owner);
-        let chart = push_chart(gitea, &owner, site.folder.path());
+        let chart = push_chart(gitea, &owner);
         site.init(&chart);
         site
     }
@@ -89,6 +89,8 @@ impl Site {
             .dry_run(&flux)
             .expect("objects that the API server takes, without a field that it does not know");
         self.server.admin().apply(&flux).expect("objects that the API server takes");
+        // Until it is, whoever tells it something hears that nobody is there.
+        self.flux.becomes_ready("notification.toolkit.fluxcd.io/v1", "Receiver", "flux-system", "loop");
 
         let settings = self.read("clusters/edge/cluster.yaml");
         let (head, flux_source) = settings.split_once("  flux:").expect("where Flux's source is");
@@ -156,43 +158,13 @@ impl Site {
 }
 
 /// Pushes a chart that installs one ConfigMap to Gitea's registry; its reference and its digest.
-fn push_chart(gitea: &Gitea, owner: &User, folder: &Path) -> (String, String) {
-    let templates = folder.join("ouroboros/templates");
-    fs::create_dir_all(&templates).expect("a folder of ours");
-    let write = |path: &str, text: &str| fs::write(folder.join(path), text).expect("a folder of ours");
-    write("ouroboros/Chart.yaml", "apiVersion: v2\nname: ouroboros\nversion: 0.8.1\n");
-    write(
-        "ouroboros/templates/one.yaml",
-        "{apiVersion: v1, kind: ConfigMap, metadata: {name: installed}, data: {by: chart}}\n",
-    );
-    let packed = Command::new("tar").args(["czf", "chart.tgz", "ouroboros"]).current_dir(folder).status();
-    assert!(packed.expect("tar").success());
-    let chart = fs::read(folder.join("chart.tgz")).expect("what was packed");
-
-    let (client, root) = (http::client(None), format!("{}/v2/{}/ouroboros", gitea.url(), owner.name));
-    let put = |method: &str, url: String, kind: &str, bytes: &[u8]| {
-        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let request = client.request(method, url).basic_auth(&owner.name, Some(&owner.password));
-        let request = request.header("content-type", kind).body(bytes.to_vec());
-        let answer = wait_for(async { request.send().await }).expect("an answer");
-        assert_eq!(answer.status(), 201, "{answer:?}");
-    };
-    let config = br#"{"name":"ouroboros","version":"0.8.1","apiVersion":"v2"}"#;
-    let mut described = Vec::new();
-    for (kind, bytes) in [
-        ("application/vnd.cncf.helm.config.v1+json", &config[..]),
-        ("application/vnd.cncf.helm.chart.content.v1.tar+gzip", &chart[..]),
-    ] {
-        let digest = Digest::of(bytes).to_string();
-        put("POST", format!("{root}/blobs/uploads/?digest={digest}"), "application/octet-stream", bytes);
-        described.push(json!({"mediaType": kind, "digest": digest, "size": bytes.len()}));
-    }
-    let kind = "application/vnd.oci.image.manifest.v1+json";
-    let manifest =
-        json!({"schemaVersion": 2, "mediaType": kind, "config": described[0], "layers": [described[1]]}).to_string();
-    put("PUT", format!("{root}/manifests/0.8.1"), kind, manifest.as_bytes());
-    let registry = gitea.url().trim_start_matches("http://").to_owned();
-    (format!("{registry}/{}/ouroboros", owner.name), Digest::of(manifest.as_bytes()).to_string())
+fn push_chart(gitea: &Gitea, owner: &User) -> (String, String) {
+    let registry = gitea.url().trim_start_matches("http://");
+    let login = (&*owner.name, &*owner.password);
+    let place = Place::new(registry, &format!("{}/ouroboros", owner.name), Some(login));
+    let chart = Artifact::chart("0.8.1", "");
+    place.push(&chart, "0.8.1");
+    (place.to_string(), chart.digest().to_string())
 }
 
 /// What got on, in order of the alphabet: two objects may get ready at the same time. Without what differs from run to run.
