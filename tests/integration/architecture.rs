@@ -7,7 +7,7 @@ use syn::visit::{self, Visit};
 
 /// Innermost first. A module may use itself and what stands before it.
 const ORDER: &[&str] =
-    &["model", "config", "manifest", "dns", "platform", "plan", "render", "diff", "edge", "ops", "cli"];
+    &["model", "config", "manifest", "pins", "dns", "platform", "plan", "render", "diff", "edge", "ops", "cli"];
 
 /// What reaches out of the program, and the only modules that may name it. clippy fences single functions; this fences
 /// whole crates and modules, in the bodies of macros too. What stands below `#[cfg(test)]` is free.

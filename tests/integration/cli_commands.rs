@@ -560,7 +560,8 @@ fn init_says_what_it_wrote_and_what_comes_next() {
     ✔ clusters/prod/pins.yaml
     ✔ clusters/prod/platform.yaml
     ── stderr
-    next: fill in the files, then: bobbypin plan --cluster prod
+    next: fill in the files, then: bobbypin pin update --cluster prod
+    then: bobbypin plan --cluster prod
     ");
     assert_told!(sandbox.run(&["init", "prod"]), @"
     exit 2
@@ -651,7 +652,9 @@ fn the_help_shows_the_exit_codes() {
       render       Print the manifests, or write them
       diff         Compare the manifests with what stands in Git
       reconcile    Commit what is decided on the tip of the branch
+      pin          Make, check and show the digests of charts and images, and keep them from cleaners
       doctor       Look whether everything around the clusters is as the fix needs it
+      dns          Look at the DNS part alone: hosts, records, and what is wrong with a Corefile
       trust        Write down which cluster is meant, so that no other one is read in its place
       schema       Print the JSON Schema of a kind of file
       completions  Print a completion script
@@ -695,10 +698,11 @@ fn the_help_shows_the_exit_codes() {
 
     Exit codes:
       0  done; for diff: no differences
-      1  diff: differences; doctor: something is wrong
+      1  diff: differences; doctor, dns lint: something is wrong; pin: not as pinned or wanted
       2  usage or configuration
       3  a template or manifest is wrong
       4  something could not be read: its layers were held, all others were served
+      5  a registry did not say what was asked; what is proved to be wrong goes before (1)
       6  Git refused, could not be reached, or moved too often
       7  a guard refused (mass removal, wrong cluster, loop, foreign files, unsigned base)
       8  the base or the plan moved since it was approved

@@ -151,7 +151,8 @@ fn init_writes_what_makes_flux_follow_the_folder() {
     ✔ clusters/prod/pins.yaml
     ✔ clusters/prod/platform.yaml
     ── stderr
-    next: fill in the files, then: bobbypin plan --cluster prod
+    next: fill in the files, then: bobbypin pin update --cluster prod
+    then: bobbypin plan --cluster prod
     then: make the Secrets that clusters/prod/flux.yaml names, and: kubectl apply -f clusters/prod/flux.yaml
     then: add a webhook of type Gitea to the repository, for pushes: its secret is the token of the Secret bobbypin-webhook, its address that of the Service webhook-receiver and the path that this prints: kubectl -n flux-system get receiver bobbypin -o jsonpath={.status.webhookPath}
     ");

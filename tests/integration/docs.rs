@@ -166,7 +166,7 @@ fn the_page_on_decisions_has_every_code_that_the_program_can_print() {
     let named: BTreeSet<_> = text.split('`').skip(1).step_by(2).map(str::to_owned).collect();
     let mut codes = Codes::default();
     for folder in ["plan", "platform", "dns", "manifest", "config/inventory", "ops"] {
-        codes.of_folder(folder, &[&OF_DOCTOR[..], &[OF_FLUX]].concat());
+        codes.of_folder(folder, &[&OF_DOCTOR[..], &[OF_FLUX, OF_DNS]].concat());
     }
     assert!(codes.0.len() > 70, "codes are no longer found where they stood: {:?}", codes.0);
     assert_eq!(codes.0.difference(&named).collect::<Vec<_>>(), Vec::<&String>::new());
@@ -195,6 +195,19 @@ fn the_page_on_doctor_has_every_check_with_its_danger_and_all_that_is_found_in_a
     let words = ["Ok", "Warn", "Fail", "True", "False", "Ingresses"];
     let unnamed = of_doctor.0.iter().filter(|code| !named(code) && !words.contains(&code.as_str()));
     assert_eq!(unnamed.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+/// The folder whose names are on the page on DNS.
+const OF_DNS: &str = "ops/dns";
+
+#[test]
+fn the_page_on_dns_has_every_code_of_its_commands() {
+    let mut codes = Codes::default();
+    codes.of_folder(OF_DNS, &[]);
+    let text = page("docs/dns.md");
+    let unnamed = codes.0.iter().filter(|code| !text.contains(&format!("`{code}`")));
+    let of_objects = ["Corefile", "Ingress", "ConfigMap"];
+    assert_eq!(unnamed.filter(|code| !of_objects.contains(&code.as_str())).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 /// The folder whose names are on the page on Flux.

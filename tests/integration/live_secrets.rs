@@ -277,7 +277,7 @@ fn shop_dns() -> BTreeMap<String, String> {
     let mut objects = Cluster::of_ingresses(ingresses(0)).objects;
     let map = json!({
         "kind": "ConfigMap", "apiVersion": "v1", "metadata": {"namespace": "kube-system", "name": "coredns"},
-        "data": {"Corefile": ".:53 {\n    import /etc/coredns/custom/*.override\n}\n"},
+        "data": {"Corefile": ".:53 {\n    reload\n    import /etc/coredns/custom/*.override\n}\n"},
     });
     objects.insert("/api/v1/namespaces/kube-system/configmaps/coredns".to_owned(), map.to_string());
     objects

@@ -188,6 +188,7 @@ pub(crate) fn manifests(
         decided_folders: BTreeSet::new(),
         decided_files: BTreeSet::new(),
         files: files.iter().map(file).collect(),
+        edited_files: BTreeSet::new(),
     }])
 }
 
