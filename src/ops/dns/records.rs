@@ -3,7 +3,14 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use crate::{
-    dns::{hosts_file, ouroboros, snippet},
+    dns::{
+        hosts_file,
+        ouroboros::{
+            self,
+            corefile::{BEGIN, END},
+        },
+        snippet,
+    },
     model::{cluster::Platform, hostname::Hostname, inventory::ClusterInventory, layer::Layer, observed::Observed},
     ops::load::Cluster,
     plan::{
@@ -56,13 +63,10 @@ pub fn of_layer(cluster: &Cluster, layer: &LayerPlan, form: Form) -> Result<Stri
         Form::RewriteSnippet => Ok(snippet::write(&hosts, &target(cluster, layer)?)),
         Form::HostsFile => Ok(hosts_file::write(&hosts, &addresses(cluster, layer)?)),
         Form::Planned | Form::Ouroboros => {
-            let target = target(cluster, layer)?;
-            let mut text = "# === BEGIN ouroboros (do not edit by hand) ===\n".to_owned();
-            for host in layer.hosts.keys() {
-                text.push_str(&format!("rewrite name {host} {target}\n"));
-            }
-            text.push_str("# === END ouroboros ===\n");
-            Ok(text)
+            let hosts = layer.hosts.keys().map(String::as_str);
+            let lines = ouroboros::import::snippet(hosts, &target(cluster, layer)?)
+                .expect("the name of a Service is not empty and ends in a dot");
+            Ok(format!("{BEGIN}\n{lines}{END}\n"))
         }
     }
 }

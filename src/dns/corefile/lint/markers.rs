@@ -3,14 +3,13 @@
 //! Read from ouroboros 0.8.1 (`internal/coredns/corefile.go`).
 
 use crate::{
-    dns::corefile::lint::{Delivery, Findings, line},
+    dns::{
+        corefile::lint::{Delivery, Findings, line},
+        ouroboros::corefile::{BEGIN, END},
+    },
     model::finding::Severity,
 };
 
-/// The line before the block.
-pub(super) const BEGIN: &str = "# === BEGIN ouroboros (do not edit by hand) ===";
-/// The line behind the block.
-pub(super) const END: &str = "# === END ouroboros ===";
 /// How a line begins that the cleanup of ouroboros takes for the first one of the block.
 const CLEANUP_BEGIN: &str = "# === BEGIN ouroboros";
 

@@ -11,11 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::dns::corefile::lint::records::HAIRPIN_COMMENT;
 use crate::{
-    dns::corefile::{
-        address::Address,
-        parser::{Corefile, Files, Server, parse},
-        problem::Position,
-        validate::{Judgement, Remark, What, validate},
+    dns::{
+        corefile::{
+            address::Address,
+            parser::{Corefile, Files, Server, parse},
+            problem::Position,
+            validate::{Judgement, Remark, What, validate},
+        },
+        ouroboros,
     },
     model::{
         finding::{Finding, Severity},
@@ -96,7 +99,7 @@ pub fn inspect(corefile: &str, context: &LintContext<'_>) -> Vec<Located> {
         );
     }
     let has_key = context.custom.is_some_and(|custom| custom.contains_key(OUROBOROS_KEY));
-    let begin = corefile.lines().position(|line| line.trim() == markers::BEGIN);
+    let begin = corefile.lines().position(|line| line.trim() == ouroboros::corefile::BEGIN);
     if let Some(index) = begin.filter(|_| has_key) {
         findings.add_at(
             line(index + 1),
@@ -153,7 +156,8 @@ fn line(number: usize) -> Position {
 /// White space for which kubectl prints the whole text as one quoted line.
 fn blanks(corefile: &str, findings: &mut Findings<'_>) {
     let has_blank = |line: &str| line.ends_with(' ') || line.contains('\t');
-    let Some(index) = corefile.lines().position(has_blank).filter(|_| corefile.contains(markers::BEGIN)) else {
+    let Some(index) = corefile.lines().position(has_blank).filter(|_| corefile.contains(ouroboros::corefile::BEGIN))
+    else {
         return;
     };
     findings.add_at(
@@ -198,10 +202,10 @@ pub(in crate::dns) fn root<'s, 'a>(corefile: &'s Corefile<'a>) -> Option<(usize,
 
 /// The lines between the markers of ouroboros, in the order of the Corefile; nothing without both markers.
 pub fn ouroboros_lines(corefile: &str) -> Option<Vec<&str>> {
-    let mut lines = corefile.lines().skip_while(|line| line.trim() != markers::BEGIN).skip(1);
-    let block: Vec<_> = lines.by_ref().take_while(|line| line.trim() != markers::END).collect();
-    let is_closed = corefile.lines().any(|line| line.trim() == markers::END);
-    (corefile.lines().any(|line| line.trim() == markers::BEGIN) && is_closed).then_some(block)
+    let mut lines = corefile.lines().skip_while(|line| line.trim() != ouroboros::corefile::BEGIN).skip(1);
+    let block: Vec<_> = lines.by_ref().take_while(|line| line.trim() != ouroboros::corefile::END).collect();
+    let is_closed = corefile.lines().any(|line| line.trim() == ouroboros::corefile::END);
+    (corefile.lines().any(|line| line.trim() == ouroboros::corefile::BEGIN) && is_closed).then_some(block)
 }
 
 /// What is wrong with the server blocks and their plugins.

@@ -8,12 +8,15 @@ use std::{
 };
 
 use crate::{
-    dns::corefile::{
-        lexer::{Piece, lex},
-        lint::{Findings, LintContext, RECORD_KEYS, line, markers, plain_zones, root},
-        parser::{Corefile, Directive, Server},
-        problem::Position,
-        rewrite::{From, NameRule, absolute, name_rule},
+    dns::{
+        corefile::{
+            lexer::{Piece, lex},
+            lint::{Findings, LintContext, RECORD_KEYS, line, plain_zones, root},
+            parser::{Corefile, Directive, Server},
+            problem::Position,
+            rewrite::{From, NameRule, absolute, name_rule},
+        },
+        ouroboros,
     },
     model::finding::Severity,
 };
@@ -60,7 +63,7 @@ fn managed(corefile: &str) -> Range<usize> {
             _ => None,
         })
     };
-    match (find(markers::BEGIN), find(markers::END)) {
+    match (find(ouroboros::corefile::BEGIN), find(ouroboros::corefile::END)) {
         (Some(begin), Some(end)) => begin..end,
         _ => 0..0,
     }

@@ -8,7 +8,10 @@ use std::{
 use proptest::prelude::*;
 
 use crate::{
-    dns::corefile::lint::{Delivery, LintContext, inspect, lint, markers},
+    dns::{
+        corefile::lint::{Delivery, LintContext, inspect, lint},
+        ouroboros,
+    },
     model::{finding::Finding, hostname::Hostname},
 };
 
@@ -54,7 +57,7 @@ fn with(lines: &str) -> String {
 
 fn block(hosts: &[&str]) -> String {
     let rules = hosts.iter().map(|host| format!("    rewrite name {host} ouroboros-proxy.x.svc.cluster.local.\n"));
-    format!("    {}\n{}    {}\n", markers::BEGIN, rules.collect::<String>(), markers::END)
+    format!("    {}\n{}    {}\n", ouroboros::corefile::BEGIN, rules.collect::<String>(), ouroboros::corefile::END)
 }
 
 #[test]
@@ -153,7 +156,7 @@ fn a_corefile_that_records_cannot_reach_is_told() {
 
 #[test]
 fn damaged_markers_are_told_with_what_ouroboros_makes_of_them() {
-    let (begin, end) = (format!("    {}\n", markers::BEGIN), format!("    {}\n", markers::END));
+    let (begin, end) = (format!("    {}\n", ouroboros::corefile::BEGIN), format!("    {}\n", ouroboros::corefile::END));
     let good = block(&["a.example.org"]);
     let mut all = String::new();
     for corefile in [
