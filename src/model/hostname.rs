@@ -106,14 +106,22 @@ impl Hostname {
     ///
     /// A name of one label cannot be a [`Hostname`], so what no list knows is no public suffix.
     pub fn is_public_suffix(&self) -> bool {
-        psl::suffix(self.0.as_bytes()).is_some_and(|suffix| suffix.as_bytes().len() == self.0.len())
+        self.public_suffix().len == self.0.len()
     }
 
     /// Whether this is a domain as a registry hands it out: it lies right below a suffix of the official part of that list.
     pub fn is_apex(&self) -> bool {
         let parent = self.0.split_once('.').map(|(_, parent)| parent);
-        let suffix = psl::suffix(self.0.as_bytes()).filter(|suffix| suffix.typ() == Some(psl::Type::Icann));
-        suffix.is_some_and(|suffix| parent.is_some_and(|parent| suffix.as_bytes() == parent.as_bytes()))
+        let suffix = self.public_suffix();
+        suffix.typ == Some(psl::Type::Icann) && parent.is_some_and(|parent| parent.len() == suffix.len)
+    }
+
+    /// How much of the end of this name is a public suffix.
+    fn public_suffix(&self) -> psl::Info {
+        let mut labels = self.0.as_bytes().rsplit(|byte| *byte == b'.');
+        // The list is thousands of functions, made anew for each kind of iterator. Behind a pointer they stay small.
+        let labels: &mut dyn Iterator<Item = &[u8]> = &mut labels;
+        psl::Psl::find(&psl::List, labels)
     }
 
     /// The host of an address: of a URL, of `git@host:path`, or of an OCI reference. `None` for anything else, and for a
