@@ -212,19 +212,8 @@ fn step(name: PinName, pin: Option<&Pin>, wish: &Wish<'_>, past: &[PastPin], rul
         Some(Signed::Unknown(why)) => return stay(is_version, Outcome::Unknown(why.clone())),
     };
     let Some(pin) = pin else {
-        let Candidate { tag, digest, media_type, platforms, first_seen } = found;
-        let new = Pin {
-            repository: repository.to_owned(),
-            tag,
-            digest,
-            media_type,
-            platforms,
-            first_seen: Some(first_seen),
-            signature,
-            hold: None,
-            candidate: None,
-        };
-        let until = usable(first_seen, rules);
+        let until = usable(found.first_seen, rules);
+        let new = pinned(repository, found, signature);
         return Step { pin: Some(new), moved: None, goes_on: false, outcome: Outcome::New { until } };
     };
     let hold = pin.hold.as_ref().filter(|hold| hold.holds(rules.now));
@@ -262,20 +251,15 @@ fn step(name: PinName, pin: Option<&Pin>, wish: &Wish<'_>, past: &[PastPin], rul
     if until > rules.now {
         return Step { pin: waiting, moved: None, goes_on, outcome: Outcome::Waits { until } };
     }
-    let Candidate { tag, digest, media_type, platforms, first_seen } = found;
-    let moved = Pin {
-        repository: repository.to_owned(),
-        tag,
-        digest,
-        media_type,
-        platforms,
-        first_seen: Some(first_seen),
-        signature,
-        // An ended hold was about the former digest.
-        hold: None,
-        candidate: None,
-    };
+    let moved = pinned(repository, found, signature);
     Step { pin: waiting, moved: Some(moved), goes_on, outcome: from }
+}
+
+/// The pin that is made of what a tag leads to. An ended hold was about the former digest.
+fn pinned(repository: &str, found: Candidate, signature: Option<String>) -> Pin {
+    let Candidate { tag, digest, media_type, platforms, first_seen } = found;
+    let (repository, first_seen) = (repository.to_owned(), Some(first_seen));
+    Pin { repository, tag, digest, media_type, platforms, first_seen, signature, hold: None, candidate: None }
 }
 
 /// What the tag leads to, with the time since when that is known.
