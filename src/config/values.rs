@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{
-    hostname::{Hostname, HostnameError},
+    hostname::{Hostname, HostnameError, Standing},
     name::{Name, NameError},
     tree::RepoPath,
 };
@@ -82,7 +82,7 @@ pub(super) fn hostname(text: &str) -> Result<Hostname, ValueError> {
 /// A name that somebody is given with all names below it.
 pub(super) fn delegated(text: &str) -> Result<Hostname, ValueError> {
     let suffix = hostname(text)?;
-    if suffix.is_public_suffix() { Err(ValueError::PublicSuffix(suffix)) } else { Ok(suffix) }
+    if suffix.standing() == Standing::PublicSuffix { Err(ValueError::PublicSuffix(suffix)) } else { Ok(suffix) }
 }
 
 /// A domain of DNS inside a cluster; unlike a public name it may have one label.

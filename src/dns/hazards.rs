@@ -7,7 +7,7 @@ use crate::{
     model::{
         cluster::{Engine, OuroborosMode},
         finding::{Finding, Severity},
-        hostname::{Hostname, HostnameError},
+        hostname::{Hostname, HostnameError, Standing},
         inventory::IngressObject,
         layer::Layer,
     },
@@ -68,7 +68,7 @@ fn of_host(host: &str, site: &Site<'_>, add: &mut impl FnMut(Severity, &'static 
     let shown = shown(host);
     let parsed = Hostname::parse(host.trim());
     if let Ok(parsed) = &parsed
-        && parsed.is_apex()
+        && parsed.standing() == Standing::Apex
     {
         let Finding { severity, rule, message, fix, .. } = at_apex(parsed, String::new());
         add(severity, rule, message, fix.as_deref());

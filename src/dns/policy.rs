@@ -134,7 +134,7 @@ pub fn decide<'a>(
     let granted = ownership::settle(admitted, &mut rules, memory, &mut verdict);
     let granted = within_quotas(granted, claimant, policy, memory.committed, &mut verdict);
     ownership::remember(&granted, &mut rules, memory.owners, &mut verdict);
-    let apexes = granted.iter().filter(|(host, _)| host.is_apex());
+    let apexes = granted.iter().filter(|(host, _)| rules.apexes.contains(host));
     verdict.findings.extend(apexes.map(|(host, claim)| hazards::at_apex(host, describe(claim))));
     verdict.records = granted.into_iter().map(|(host, claim)| (host, owner(&claim))).collect();
     verdict.findings.sort();

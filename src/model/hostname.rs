@@ -47,6 +47,18 @@ pub enum HostnameError {
     NotIdna,
 }
 
+/// How a name stands to the public suffixes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Everybody may register names right below it, as below `co.uk` and `github.io`: whoever held it would hold the names
+    /// of strangers.
+    PublicSuffix,
+    /// It is a domain as a registry hands it out: it lies right below a suffix of the official part of the list.
+    Apex,
+    /// Neither.
+    Below,
+}
+
 impl Hostname {
     /// Brings a text to canonical form and checks it.
     ///
@@ -101,27 +113,20 @@ impl Hostname {
         std::iter::successors(Some(self.as_str()), move |name| below(name).map(|start| &name[start..]))
     }
 
-    /// Whether everybody may register names right below this one, as below `co.uk` and `github.io`: whoever held it would
-    /// hold the names of strangers. By the list of <https://publicsuffix.org>, which is part of the program.
+    /// How this name stands to the public suffixes, by the list of <https://publicsuffix.org>, which is part of the program.
     ///
     /// A name of one label cannot be a [`Hostname`], so what no list knows is no public suffix.
-    pub fn is_public_suffix(&self) -> bool {
-        self.public_suffix().len == self.0.len()
-    }
-
-    /// Whether this is a domain as a registry hands it out: it lies right below a suffix of the official part of that list.
-    pub fn is_apex(&self) -> bool {
-        let parent = self.0.split_once('.').map(|(_, parent)| parent);
-        let suffix = self.public_suffix();
-        suffix.typ == Some(psl::Type::Icann) && parent.is_some_and(|parent| parent.len() == suffix.len)
-    }
-
-    /// How much of the end of this name is a public suffix.
-    fn public_suffix(&self) -> psl::Info {
+    pub fn standing(&self) -> Standing {
         let mut labels = self.0.as_bytes().rsplit(|byte| *byte == b'.');
         // The list is thousands of functions, made anew for each kind of iterator. Behind a pointer they stay small.
         let labels: &mut dyn Iterator<Item = &[u8]> = &mut labels;
-        psl::Psl::find(&psl::List, labels)
+        let suffix = psl::Psl::find(&psl::List, labels);
+        let parent = self.0.split_once('.').map(|(_, parent)| parent.len());
+        match suffix.typ {
+            _ if suffix.len == self.0.len() => Standing::PublicSuffix,
+            Some(psl::Type::Icann) if parent == Some(suffix.len) => Standing::Apex,
+            _ => Standing::Below,
+        }
     }
 
     /// The host of an address: of a URL, of `git@host:path`, or of an OCI reference. `None` for anything else, and for a
@@ -228,7 +233,7 @@ mod tests {
     fn a_public_suffix_is_told_from_a_name_that_somebody_has() {
         let host = |text| Hostname::parse(text).expect("a literal that parses");
         for suffix in ["co.uk", "github.io", "foo.ck", "x.kobe.jp", "xn--55qx5d.cn", "s3.amazonaws.com"] {
-            assert!(host(suffix).is_public_suffix() && !host(suffix).is_apex(), "{suffix}");
+            assert_eq!(host(suffix).standing(), Standing::PublicSuffix, "{suffix}");
         }
         for (name, is_apex) in [
             ("example.org", true),
@@ -239,7 +244,7 @@ mod tests {
             ("corp.example", false),
             ("someone.github.io", false),
         ] {
-            assert_eq!((host(name).is_public_suffix(), host(name).is_apex()), (false, is_apex), "{name}");
+            assert_eq!(host(name).standing(), if is_apex { Standing::Apex } else { Standing::Below }, "{name}");
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     },
     model::{
         finding::{Finding, Severity},
-        hostname::{Hostname, HostnameError},
+        hostname::{Hostname, HostnameError, Standing},
     },
 };
 
@@ -34,6 +34,8 @@ pub(super) struct Rules<'a> {
     suffixes: BTreeMap<&'a str, Vec<Hostname>>,
     /// The suffixes that a person gave, and the namespaces that have each. Empty where there is one claimant only.
     holders: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// The hosts of lawful claims that are domains as a registry hands them out. Kept from when that is looked up anyway.
+    pub(super) apexes: BTreeSet<Hostname>,
 }
 
 pub(super) enum Refusal {
@@ -59,17 +61,21 @@ impl<'a> Rules<'a> {
                 holders.entry(suffix.as_str()).or_default().insert(namespace.as_str());
             }
         }
-        Self { claimant, policy, denied, suffixes: BTreeMap::new(), holders }
+        Self { claimant, policy, denied, suffixes: BTreeMap::new(), holders, apexes: BTreeSet::new() }
     }
 
     /// The host of a lawful claim. With a refusal comes the host, if nobody may have it.
     pub(super) fn admit(&mut self, claim: &Claim<'a>) -> Result<Hostname, (Refusal, Option<Hostname>)> {
         let host = Hostname::parse(claim.host).map_err(|error| (Refusal::Grammar(error), None))?;
-        if let Some(refusal) = self.refusal(&host) {
-            return Err((refusal, Some(host)));
-        }
+        let standing = match self.standing(&host) {
+            Ok(standing) => standing,
+            Err(refusal) => return Err((refusal, Some(host))),
+        };
         let namespace = self.claimant.of(claim);
         if self.may_claim(namespace, &host) {
+            if standing == Standing::Apex {
+                self.apexes.insert(host.clone());
+            }
             Ok(host)
         } else {
             // Another namespace could claim it, and perhaps did until now: then it is this claim that is refused, not the
@@ -79,19 +85,22 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Why nobody at all may have a name.
-    fn refusal(&self, host: &Hostname) -> Option<Refusal> {
+    /// How a name stands to the public suffixes, or why nobody at all may have it.
+    fn standing(&self, host: &Hostname) -> Result<Standing, Refusal> {
         if let Some(suffix) = host.suffixes().find(|suffix| self.denied.contains(*suffix)) {
-            return Some(Refusal::Denied(suffix.to_owned()));
+            return Err(Refusal::Denied(suffix.to_owned()));
         }
         if let Some(&what) = self.policy.reserved.get(host) {
-            return Some(Refusal::Reserved(what));
+            return Err(Refusal::Reserved(what));
         }
         let first = host.as_str().split('.').next().unwrap_or_default();
         if DISCOVERED.contains(&first) {
-            return Some(Refusal::Discovered);
+            return Err(Refusal::Discovered);
         }
-        host.is_public_suffix().then_some(Refusal::PublicSuffix)
+        match host.standing() {
+            Standing::PublicSuffix => Err(Refusal::PublicSuffix),
+            standing @ (Standing::Apex | Standing::Below) => Ok(standing),
+        }
     }
 
     /// Whether a namespace may claim a name, as far as it is a question of whose it is.
@@ -103,7 +112,7 @@ impl<'a> Rules<'a> {
     /// Whether a remembered owner may still have a name.
     pub(super) fn may_keep(&self, namespace: &str, host: &Hostname) -> bool {
         let is_within = |suffix: &Hostname| host.is_within(suffix.as_str());
-        self.refusal(host).is_none() && suffixes(namespace, self.policy).iter().any(is_within)
+        self.standing(host).is_ok() && suffixes(namespace, self.policy).iter().any(is_within)
     }
 
     /// Whether some namespace may claim a name.
