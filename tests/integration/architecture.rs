@@ -1,7 +1,7 @@
 //! The dependency direction between modules, and who may touch the world, as tests.
 #![expect(clippy::disallowed_methods, reason = "this test reads the source tree")]
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, sync::LazyLock};
 
 use syn::visit::{self, Visit};
 
@@ -54,12 +54,10 @@ const PURE: &[&str] = &[
 #[test]
 fn modules_depend_only_inwards() {
     let mut wrong = Vec::new();
-    for (rank, module) in ORDER.iter().enumerate() {
-        for (path, text) in sources(&root().join("src"), module) {
-            for used in Paths::of(&text, true).used_modules() {
-                if ORDER[rank + 1..].contains(&used.as_str()) {
-                    wrong.push(format!("{path}: `{module}` uses `{used}`"));
-                }
+    for Source { rank, path, all, .. } in &*SOURCES {
+        for used in all.used_modules() {
+            if ORDER[rank + 1..].contains(&used.as_str()) {
+                wrong.push(format!("{path}: `{}` uses `{used}`", ORDER[*rank]));
             }
         }
     }
@@ -69,18 +67,15 @@ fn modules_depend_only_inwards() {
 #[test]
 fn the_world_is_touched_only_at_the_edge() {
     let mut wrong = Vec::new();
-    for module in ORDER {
-        for (path, text) in sources(&root().join("src"), module) {
-            // A module of tests in a file of its own is declared elsewhere as one.
-            if path.ends_with("/tests.rs") || path.contains("/tests/") {
-                continue;
-            }
-            let mut paths = Paths::of(&text, false);
-            paths.0.retain(|used| !PURE.iter().any(|pure| is_within(used, pure)));
-            for (name, allowed) in WORLD.iter().filter(|(_, allowed)| !allowed.contains(module)) {
-                if paths.0.iter().any(|used| is_within(used, name)) {
-                    wrong.push(format!("{path}: `{name}` is for {allowed:?}"));
-                }
+    for Source { rank, path, outside_tests, .. } in &*SOURCES {
+        // A module of tests in a file of its own is declared elsewhere as one.
+        if path.ends_with("/tests.rs") || path.contains("/tests/") {
+            continue;
+        }
+        let is_pure = |used: &str| PURE.iter().any(|pure| is_within(used, pure));
+        for (name, allowed) in WORLD.iter().filter(|(_, allowed)| !allowed.contains(&ORDER[*rank])) {
+            if outside_tests.0.iter().any(|used| is_within(used, name) && !is_pure(used)) {
+                wrong.push(format!("{path}: `{name}` is for {allowed:?}"));
             }
         }
     }
@@ -144,13 +139,37 @@ fn a_path_is_found_wherever_it_can_be_written() {
     assert!(Paths::of(text, true).0.contains("tempfile::tempdir"));
 }
 
+/// A file of the crate, parsed once for all tests.
+struct Source {
+    /// The place of its module in [`ORDER`].
+    rank: usize,
+    path: String,
+    all: Paths,
+    outside_tests: Paths,
+}
+
+static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
+    let files = ORDER.iter().enumerate().flat_map(|(rank, module)| {
+        sources(&root().join("src"), module).into_iter().map(move |(path, text)| (rank, path, text))
+    });
+    let parsed = files.map(|(rank, path, text)| {
+        let file = syn::parse_file(&text).expect("the crate compiles");
+        Source { rank, path, all: Paths::in_file(&file, true), outside_tests: Paths::in_file(&file, false) }
+    });
+    parsed.collect()
+});
+
 /// Every path with more than one part, as written, and every name that is imported or called as a macro.
 struct Paths(BTreeSet<String>);
 
 impl Paths {
     fn of(text: &str, tests_too: bool) -> Self {
+        Self::in_file(&syn::parse_file(text).expect("the crate compiles"), tests_too)
+    }
+
+    fn in_file(file: &syn::File, tests_too: bool) -> Self {
         let mut collect = Collect { paths: BTreeSet::new(), tests_too };
-        collect.visit_file(&syn::parse_file(text).expect("the crate compiles"));
+        collect.visit_file(file);
         Self(collect.paths)
     }
 

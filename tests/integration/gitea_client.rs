@@ -15,7 +15,10 @@ use bobbypin::{
 };
 use serde_json::{Value, json};
 
-use crate::support::forge::{Forge, Line, Reply, TOKEN, chain, line};
+use crate::support::{
+    forge::{Forge, Line, TOKEN, chain, line},
+    scripted::Reply,
+};
 
 /// Time that is enough for everything that ends by itself.
 const ENOUGH: Duration = Duration::from_secs(20);
@@ -251,7 +254,8 @@ fn every_refusal_has_its_message_and_its_hint() {
 #[test]
 fn without_an_answer_the_reason_of_the_connection_is_given() {
     let nothing = || vec![Line { request: "GET /pulls/7".to_owned(), reply: Reply::Nothing }];
-    let drip = vec![Line { request: "GET /pulls/7".to_owned(), reply: Reply::Drip }];
+    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n".to_vec();
+    let drip = vec![Line { request: "GET /pulls/7".to_owned(), reply: Reply::Drip(head) }];
     let begun = Instant::now();
     let (broken, _, asked) = said(nothing(), Duration::from_secs(1), |gitea| gitea.pull_request(7));
     assert!(broken.contains(": no answer from http://127.0.0.1"), "{broken}");
@@ -389,9 +393,12 @@ fn a_branch_is_absent_only_in_a_repository_that_can_be_seen() {
 #[test]
 fn a_hostile_server_costs_little_time_and_memory() {
     let begun = Instant::now();
-    let flood = |text| vec![Line { request: "GET /pulls/7/reviews".to_owned(), reply: Reply::Flood(text) }];
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
+    let (first, more) = (format!("{head}[{{\"id\":1}}"), r#",{"id":1}"#.repeat(1000));
+    let reply = Reply::Flood(first.into_bytes(), more.into_bytes());
+    let flood = vec![Line { request: "GET /pulls/7/reviews".to_owned(), reply }];
     // More items on a page than anybody asked for, in few bytes; and many bytes.
-    let (message, ..) = said(flood(r#"{"id":1}"#), ENOUGH, |gitea| gitea.reviewed_by(7));
+    let (message, ..) = said(flood, ENOUGH, |gitea| gitea.reviewed_by(7));
     assert!(message.ends_with("its answer is longer than 32 MiB"), "{message}");
     let many = format!("[{}]", r#"{"id":1},"#.repeat(10_001).trim_end_matches(','));
     let (message, ..) = said(vec![line("GET /pulls/7/reviews", 200, many)], ENOUGH, |gitea| gitea.reviewed_by(7));

@@ -16,10 +16,9 @@ use std::{
 };
 
 use crate::support::{
-    api_server::{
-        After, ApiServer, Cluster, Fault, INGRESSES, Items, Script, TOKEN, UID, ingress, ingresses, kubeconfig,
-    },
+    api_server::{ApiServer, Cluster, Fault, INGRESSES, Items, Script, TOKEN, UID, ingress, ingresses, kubeconfig},
     cli::Sandbox,
+    scripted::After,
 };
 
 const GATEWAYS: &str = "/apis/gateway.networking.k8s.io/v1/gateways";

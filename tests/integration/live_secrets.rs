@@ -20,10 +20,9 @@ use bobbypin::{
 use serde_json::json;
 
 use crate::support::{
-    api_server::{
-        After, ApiServer, Cluster, Fault, Items, List, Page, SECRETS, Script, ingresses, kubeconfig, respond, status,
-    },
+    api_server::{ApiServer, Cluster, Fault, Items, List, Page, SECRETS, Script, ingresses, kubeconfig, status},
     cli::{Sandbox, project},
+    scripted::{After, respond},
 };
 
 /// What stands in every Secret.

@@ -138,7 +138,7 @@ fn start(sandbox: &Sandbox, trouble: Trouble) -> GitServer {
 
 fn run(sandbox: &Sandbox, way: Way, url: &str, time: &str) -> Ran {
     let mut command = sandbox.scrubbed("strace", &sandbox.work());
-    command.args(["-f", "-qq", "-s", "4096", "-e", "trace=execve", "-o", "../argv", PROGRAM]);
+    command.args(["-f", "--seccomp-bpf", "-qq", "-s", "4096", "-e", "trace=execve", "-o", "../argv", PROGRAM]);
     command.args(["reconcile", "-vv", "--timeout", time, "--inventory", EDGE]);
     let secret = sandbox.root().join("secret");
     if way != Way::Address {

@@ -83,7 +83,7 @@ fn a_run_whose_connection_breaks_after_any_byte_tells_the_truth_and_the_next_one
         // Those before the first byte are always among them: one run has no trouble, and one cannot get anywhere.
         let others = faults.split_off(2);
         faults.extend(sample(others, wanted));
-        cuts.extend(share(&faults, size(4, 12), || Cable::new(answers), |cable, fault| cable.cut(*fault)));
+        cuts.extend(share(&faults, size(2, 12), || Cable::new(answers), |cable, fault| cable.cut(*fault)));
     }
     let count = |code| cuts.iter().filter(|cut| cut.code == Some(code)).count();
     let [done, failed, doubtful] = [0, 6, 9].map(count);

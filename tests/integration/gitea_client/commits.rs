@@ -16,7 +16,10 @@ use serde_json::{Value, json};
 
 use crate::{
     gitea_client::{BASE, ENOUGH, OURS, THEIRS, branch, commit, id, said, with},
-    support::forge::{Forge, Line, Reply, chain, line},
+    support::{
+        forge::{Forge, Line, chain, line},
+        scripted::Reply,
+    },
 };
 
 const MESSAGE: &str = "Pin the chart\n\nBobbypin-Plan: 1234\n";

@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard, Weak,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::net::TcpSocket;
+use super::loopback::{Port, reset_on_close};
 
 /// How long a blocked write waits before it looks whether the connection is still wanted.
 const LOOK: Duration = Duration::from_millis(20);
@@ -66,14 +66,8 @@ pub(crate) struct Recorded {
 
 /// The proxy. It ends with all its connections when it is dropped.
 pub(crate) struct FaultProxy {
-    address: SocketAddr,
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    server: SocketAddr,
-    run: Mutex<Arc<Run>>,
-    is_over: AtomicBool,
+    port: Port,
+    run: Arc<Mutex<Arc<Run>>>,
 }
 
 /// What happens between two calls of [`FaultProxy::begin`].
@@ -101,39 +95,31 @@ enum Verdict {
 impl FaultProxy {
     /// Before a port of the loopback, without any fault.
     pub(crate) fn start(port: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback has a free port");
-        let address = listener.local_addr().expect("it is bound");
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let run = Mutex::new(Arc::new(Run::of(Fault::None)));
-        let shared = Arc::new(Shared { server, run, is_over: AtomicBool::new(false) });
-        let proxy = Self { address, shared: shared.clone() };
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if shared.is_over.load(Ordering::SeqCst) {
-                    return;
-                }
-                let run = shared.run().clone();
-                // A connection that fails is no matter: that is what happens here.
-                drop(carry(client, shared.server, &run));
-            }
+        let run = Arc::new(Mutex::new(Arc::new(Run::of(Fault::None))));
+        let current = run.clone();
+        let port = Port::open(move |client| {
+            let run = current.lock().expect("no thread panics with it").clone();
+            // A connection that fails is no matter: that is what happens here.
+            drop(carry(client, server, &run));
         });
-        proxy
+        Self { port, run }
     }
 
     /// Where it listens on the loopback.
     pub(crate) fn port(&self) -> u16 {
-        self.address.port()
+        self.port.number()
     }
 
     /// Begins a run: resets what is still open of the last one, and counts from nought.
     pub(crate) fn begin(&self, fault: Fault) {
-        let last = std::mem::replace(&mut *self.shared.run(), Arc::new(Run::of(fault)));
+        let last = std::mem::replace(&mut *self.run(), Arc::new(Run::of(fault)));
         last.cut_all();
     }
 
     /// What this run carried, as soon as none of its connections is open any more. Fails after ten seconds.
     pub(crate) fn settled(&self) -> Recorded {
-        let run = self.shared.run().clone();
+        let run = self.run().clone();
         let start = Instant::now();
         while run.open().iter().any(|connection| connection.strong_count() > 0) {
             assert!(start.elapsed() < Duration::from_secs(10), "a connection stays open: {:?}", run.recorded());
@@ -141,20 +127,15 @@ impl FaultProxy {
         }
         *run.recorded()
     }
+
+    fn run(&self) -> MutexGuard<'_, Arc<Run>> {
+        self.run.lock().expect("no thread panics with it")
+    }
 }
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
-        self.shared.is_over.store(true, Ordering::SeqCst);
-        self.shared.run().cut_all();
-        // The listener looks at the sign when somebody comes.
-        drop(TcpStream::connect(self.address));
-    }
-}
-
-impl Shared {
-    fn run(&self) -> MutexGuard<'_, Arc<Run>> {
-        self.run.lock().expect("no thread panics with it")
+        self.run().cut_all();
     }
 }
 
@@ -253,11 +234,6 @@ impl Connection {
         }
         Ok(())
     }
-}
-
-/// Makes the close of a stream a reset: what was not sent yet is lost, and the other end gets an error.
-fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
-    TcpSocket::from_std_stream(stream.try_clone()?).set_zero_linger()
 }
 
 /// Whether a call only has to be made again.

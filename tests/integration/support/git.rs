@@ -44,8 +44,12 @@ impl TestRepository {
         let path = folder.path().join("repository");
         let made = Self { folder, path };
         let path = made.path.to_str().expect("a path that is text").to_owned();
-        let all: Vec<_> =
-            ["init", "-q", "-b", "main"].iter().chain(arguments).copied().chain([path.as_str()]).collect();
+        let all: Vec<_> = ["init", "-q", "--template=", "-b", "main"]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .chain([path.as_str()])
+            .collect();
         made.git_in(made.folder.path(), &all, b"");
         made
     }
@@ -60,8 +64,10 @@ impl TestRepository {
         self.git_in(&self.path, arguments, input)
     }
 
+    /// It waits for no disk.
     fn git_in(&self, folder: &Path, arguments: &[&str], input: &[u8]) -> String {
         let mut child = Command::new("git")
+            .args(["-c", "core.fsync=none"])
             .args(arguments)
             .current_dir(folder)
             .env_clear()
@@ -97,8 +103,8 @@ impl TestRepository {
     /// The same with the mode of each entry; for a submodule the text is the commit.
     pub(crate) fn commit_modes(&self, files: &[(&str, Option<(&str, &str)>)]) -> CommitId {
         let has_parent = !self.git(&["for-each-ref", "refs/heads/main"]).is_empty();
-        let mut script = String::from("commit refs/heads/main\ncommitter Ann <ann@example.org> 1700000000 +0000\n");
-        script += "data 5\ntest\n";
+        let mut script = String::from("commit refs/heads/main\nmark :1\n");
+        script += "committer Ann <ann@example.org> 1700000000 +0000\ndata 5\ntest\n";
         script += if has_parent { "from refs/heads/main^0\n" } else { "" };
         for (path, entry) in files {
             script += &match entry {
@@ -107,11 +113,12 @@ impl TestRepository {
                 None => format!("D {path}\n"),
             };
         }
-        self.git_with(&["fast-import", "--quiet"], script.as_bytes());
-        if self.git(&["rev-parse", "--is-bare-repository"]) == "false" {
+        script += "get-mark :1\n";
+        let made = self.git_with(&["fast-import", "--quiet"], script.as_bytes());
+        if self.path.join(".git").exists() {
             self.git(&["reset", "-q", "--hard"]);
         }
-        self.tip()
+        CommitId::parse(&made).expect("git prints an id")
     }
 
     /// The commit of `main`.

@@ -3,18 +3,16 @@
 
 use std::{
     env, fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::TcpStream,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     thread,
 };
 
 use tempfile::TempDir;
+
+use crate::support::loopback::Port;
 
 /// Which version of Git's protocol a client can ask for: over SSH it is asked for by a variable of the environment, which
 /// servers often do not take.
@@ -28,9 +26,8 @@ pub(crate) enum AcceptEnv {
 /// further connections when it is dropped.
 pub(crate) struct SshServer {
     folder: TempDir,
-    port: u16,
+    port: Port,
     user: String,
-    is_over: Arc<AtomicBool>,
 }
 
 impl SshServer {
@@ -52,30 +49,22 @@ impl SshServer {
             fs::create_dir_all("/run/sshd").expect("root can make folders");
         }
         let user = said(Command::new("id").arg("-un"));
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback has a free port");
-        let port = listener.local_addr().expect("it is bound").port();
-        let is_over = Arc::new(AtomicBool::new(false));
-        let (ends, home) = (is_over.clone(), folder.path().to_owned());
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if ends.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (program, home) = (program.clone(), home.clone());
-                thread::spawn(move || serve(stream, &program, &home));
-            }
+        let home = folder.path().to_owned();
+        let port = Port::open(move |stream| {
+            let (program, home) = (program.clone(), home.clone());
+            thread::spawn(move || serve(stream, &program, &home));
         });
-        Some(Self { folder, port, user, is_over })
+        Some(Self { folder, port, user })
     }
 
     /// Where it listens on the loopback.
     pub(crate) fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The address of a repository on disk.
     pub(crate) fn url(&self, repository: &Path) -> String {
-        self.url_at(self.port, repository)
+        self.url_at(self.port(), repository)
     }
 
     /// The same through another port, such as that of a proxy.
@@ -106,14 +95,6 @@ impl SshServer {
     /// What the server wrote about its connections.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for SshServer {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::SeqCst);
-        // The listener looks at the sign when somebody comes.
-        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
     }
 }
 

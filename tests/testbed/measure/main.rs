@@ -14,6 +14,9 @@ mod fault_proxy;
 #[expect(dead_code, reason = "the benchmarks use the rest")]
 #[path = "../../benches/fleet.rs"]
 mod fleet;
+#[expect(dead_code, reason = "the tests use the rest")]
+#[path = "../../integration/support/loopback.rs"]
+mod loopback;
 mod publishing;
 mod reading;
 mod registry;

@@ -6,13 +6,13 @@ mod wire;
 use std::{
     env, fs,
     io::{self, Read, Write},
-    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, TcpStream},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
         mpsc,
     },
     thread,
@@ -27,6 +27,8 @@ use rustls::{
 };
 
 use wire::{Head, Stream, respond};
+
+use crate::support::loopback::Port;
 
 /// How the server behaves for all clients.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +99,7 @@ pub(crate) struct Request {
 
 /// The server of one bare repository. It ends when it is dropped.
 pub(crate) struct GitServer {
-    address: SocketAddr,
+    port: Port,
     shared: Arc<Shared>,
     /// The certificate to trust, as PEM.
     authority: Option<String>,
@@ -113,14 +115,11 @@ struct Shared {
     programs: PathBuf,
     /// How many connections are open.
     open: AtomicUsize,
-    is_over: AtomicBool,
 }
 
 impl GitServer {
     /// Before a bare repository.
     pub(crate) fn start(repository: &Path, options: Options) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback has a free port");
-        let address = listener.local_addr().expect("it is bound");
         let (authority, tls) = match options.scheme {
             Scheme::Http => (None, None),
             Scheme::Https => {
@@ -136,29 +135,23 @@ impl GitServer {
             requests: Mutex::default(),
             programs: programs(),
             open: AtomicUsize::new(0),
-            is_over: AtomicBool::new(false),
         });
-        let server = Self { address, shared: shared.clone(), authority };
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if shared.is_over.load(Ordering::SeqCst) {
-                    return;
-                }
-                shared.open.fetch_add(1, Ordering::SeqCst);
-                let shared = shared.clone();
-                thread::spawn(move || {
-                    // A client that goes away is no matter.
-                    drop(shared.accept(stream));
-                    shared.open.fetch_sub(1, Ordering::SeqCst);
-                });
-            }
+        let served = shared.clone();
+        let port = Port::open(move |stream| {
+            served.open.fetch_add(1, Ordering::SeqCst);
+            let shared = served.clone();
+            thread::spawn(move || {
+                // A client that goes away is no matter.
+                drop(shared.accept(stream));
+                shared.open.fetch_sub(1, Ordering::SeqCst);
+            });
         });
-        server
+        Self { port, shared, authority }
     }
 
     /// Where it listens on the loopback.
     pub(crate) fn port(&self) -> u16 {
-        self.address.port()
+        self.port.number()
     }
 
     /// The address of the repository.
@@ -217,7 +210,7 @@ impl GitServer {
     /// Fails after ten seconds.
     pub(crate) fn settled(&self) {
         // Connections are taken in turn: when this one was, so were all before it.
-        let mut last = TcpStream::connect(self.address).expect("the server listens");
+        let mut last = TcpStream::connect(self.port.address()).expect("the server listens");
         last.shutdown(Shutdown::Write).expect("the server listens");
         // It is reset or closed, which is the same here.
         drop(last.read_to_end(&mut Vec::new()));
@@ -226,14 +219,6 @@ impl GitServer {
             assert!(start.elapsed() < Duration::from_secs(10), "a client is still here: {:#?}", self.requests());
             thread::yield_now();
         }
-    }
-}
-
-impl Drop for GitServer {
-    fn drop(&mut self) {
-        self.shared.is_over.store(true, Ordering::SeqCst);
-        // The listener looks at the sign when somebody comes.
-        drop(TcpStream::connect(self.address));
     }
 }
 
