@@ -16,9 +16,6 @@ use crate::{
     model::tree::CommitId,
 };
 
-/// How often a change is tried again that somebody interfered with.
-const CHANGES: usize = 3;
-
 /// How often a pull request is looked for that is about to be made, a quarter of a second apart.
 const AWAITED: usize = 12;
 
@@ -208,7 +205,7 @@ impl Gitea<'_> {
     /// [`GiteaError`] when it cannot be read or written.
     pub fn edit_pull_request(&self, number: u64, edit: &Edit<'_>) -> Result<Written, GiteaError> {
         let call = self.call(format!("change the pull request {number}"));
-        call.until_nobody_interferes(|| call.edit(call.pull_request_of(number)?, edit))
+        call.until_it_holds(|| call.edit(call.pull_request_of(number)?, edit))
     }
 
     /// Closes a pull request without merging it. It is no error when it is closed or merged already.
@@ -218,7 +215,7 @@ impl Gitea<'_> {
     /// [`GiteaError`] when it may still be open.
     pub fn close(&self, number: u64) -> Result<Written, GiteaError> {
         let call = self.call(format!("close the pull request {number}"));
-        call.until_nobody_interferes(|| {
+        call.until_it_holds(|| {
             let is_open = call.pull_request_of(number)?.state == PullRequestState::Open;
             let change = is_open.then(|| ("state".to_owned(), Value::from("closed")));
             call.patch_pull_request(number, change.into_iter().collect())
@@ -227,19 +224,6 @@ impl Gitea<'_> {
 }
 
 impl Call<'_> {
-    /// Reads and writes again when somebody else wrote between the two, which the server answers with 409: what is left to
-    /// change is seen anew.
-    fn until_nobody_interferes(&self, change: impl Fn() -> Result<Written, GiteaError>) -> Result<Written, GiteaError> {
-        let mut pause = FIRST_PAUSE;
-        for _ in 0..CHANGES {
-            match change() {
-                Err(error) if error.status() == Some(409) && self.pause(pause) => pause *= 2,
-                other => return other,
-            }
-        }
-        change()
-    }
-
     /// Changes what is different from how it is now.
     fn edit(&self, now: PullRequest, edit: &Edit<'_>) -> Result<Written, GiteaError> {
         let number = now.number;

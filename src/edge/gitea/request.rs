@@ -11,7 +11,7 @@ use serde::{
 use serde_json::Value;
 
 use crate::edge::{
-    gitea::{Gitea, GiteaError, GiteaProblem},
+    gitea::{Gitea, GiteaError, GiteaProblem, Written},
     http::{Deadline, HttpAnswer, HttpError, HttpProblem, HttpRequest},
     kube::failure::shorten,
 };
@@ -21,6 +21,9 @@ const TRIES: usize = 5;
 
 /// How long the first pause is; every next one is twice as long.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How often a change is tried again that somebody interfered with.
+const CHANGES: usize = 3;
 
 /// How many items are asked for at once. Servers give fewer when they are set up so.
 const PAGE: usize = 50;
@@ -134,6 +137,23 @@ impl<'g> Call<'g> {
             pause *= 2;
             tries += 1;
         }
+    }
+
+    /// Makes something how it is wanted: `change` reads how it is now, and writes what is different. It is done anew when
+    /// somebody else wrote between the two, which servers answer with 409, or with 500 where they did not think of it (Gitea
+    /// 1.26, when a pull request is closed twice at the same moment).
+    pub(super) fn until_it_holds(
+        &self,
+        change: impl Fn() -> Result<Written, GiteaError>,
+    ) -> Result<Written, GiteaError> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..CHANGES {
+            match change() {
+                Err(error) if matches!(error.status(), Some(409 | 500)) && self.pause(pause) => pause *= 2,
+                other => return other,
+            }
+        }
+        change()
     }
 
     /// Reads a list of any number of pages, and hands over every item once. `id` tells items apart.
