@@ -187,6 +187,7 @@ impl Failure {
             Self::Init(error) => error.hint(),
             Self::Pin(PinError::History { source, .. }) => source.hint(),
             Self::Pin(PinError::File(error)) => error.hint(),
+            Self::Pin(PinError::Overtaken(_)) => Some("run it again, when nobody else writes to it".to_owned()),
             Self::Comment(error) => error.hint(),
             Self::Trust(TrustError::NotOneCluster { .. }) => Some("--cluster NAME".to_owned()),
             Self::Trust(TrustError::NoWay(_)) => {

@@ -418,11 +418,18 @@ fn chart_signature(faults: &mut Faults, raw: &raw::Verify) -> Option<ChartSignat
 }
 
 fn mirrors(faults: &mut Faults, raw: Option<&BTreeMap<String, String>>) -> Option<BTreeMap<String, String>> {
+    let mut sources: BTreeMap<&str, &str> = BTreeMap::new();
     let mirrors: Vec<_> = raw
         .into_iter()
         .flatten()
         .map(|(from, to)| {
             let at = format!("/spec/pins/mirrors/{}", from.replace('~', "~0").replace('/', "~1"));
+            let other = sources.insert(to, from);
+            if let Some(other) = other {
+                // Nobody could tell what such a mirror is a mirror of.
+                let message = format!("`{other}` has the mirror `{to}` already: give each a path of its own");
+                faults.add(&at, message);
+            }
             let from = faults.take(&at, values::registry(from));
             let to = faults.take(&at, values::registry(to));
             Some((from?, to?))

@@ -1,11 +1,11 @@
 //! Writes `pins.yaml`. It has two authors: what a person wrote in it stays.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, ops::RangeInclusive};
 
 use crate::{
     config::{
         document, parse_pins,
-        place::{Children, Node},
+        place::{Children, Node, Position},
         problem::Source,
     },
     model::{
@@ -20,9 +20,10 @@ const HEAD: &str =
 
 /// The text of `pins.yaml` of a cluster.
 ///
-/// Over a former file that has a line for the beginning of each entry only the entries change that mean something else
-/// now, and everything around them stays to the byte: comments above entries, their order, line ends. Over any other file
-/// the comment at its head stays. New entries stand in order of their names, where the others do.
+/// Over a former file that has lines of its own for each entry only the entries change that mean something else now, and
+/// everything around them stays to the byte: comments above entries, their order, line ends. A comment within a changed
+/// entry stays beside its key, or goes above the entry. Over any other file all comments stay, at the head. New entries
+/// stand in order of their names, where the others do.
 ///
 /// The former file must be one that [`parse_pins`] reads.
 pub fn write_pins(former: Option<&Source>, pins: &Pins, cluster: &Name) -> String {
@@ -39,12 +40,19 @@ pub fn write_pins(former: Option<&Source>, pins: &Pins, cluster: &Name) -> Strin
     edited.unwrap_or_else(|| anew(former, pins, cluster))
 }
 
-/// The whole file, with the comment at the head of the former one.
+/// The whole file, with the comment at the head of the former one, and below that all its other comments.
 fn anew(former: Option<&Source>, pins: &Pins, cluster: &Name) -> String {
+    let document = former.and_then(|former| document::read(former).ok());
     let former = former.and_then(|former| std::str::from_utf8(&former.bytes).ok()).unwrap_or(HEAD);
     let former = former.strip_prefix('\u{feff}').unwrap_or(former);
-    let head = former.lines().take_while(|line| line.is_empty() || line.starts_with('#'));
-    let mut text = head.fold(String::new(), |text, line| text + line + "\n");
+    let head: Vec<_> = former.lines().take_while(|line| line.is_empty() || line.starts_with('#')).collect();
+    let mut text = head.iter().fold(String::new(), |text, line| text + line + "\n");
+    let lines = Lines::of(former);
+    let rest = head.len() + 1..=lines.starts.len();
+    let rest = document.as_ref().map(|document| lines.comments(&document.root, rest));
+    for Comment { text: comment, .. } in rest.unwrap_or_default() {
+        text.push_str(&format!("{comment}\n"));
+    }
     text.push_str(&format!(
         "apiVersion: bobbypin.dev/v1alpha1\nkind: Pins\nmetadata:\n  name: {}\nspec:\n  pins:",
         scalar(cluster.as_str())
@@ -57,8 +65,11 @@ fn anew(former: Option<&Source>, pins: &Pins, cluster: &Name) -> String {
 }
 
 /// Where an entry stands: whole lines.
-struct Place {
+struct Place<'n> {
     name: String,
+    node: &'n Node,
+    /// Its lines, counted from 1.
+    numbers: RangeInclusive<usize>,
     /// The bytes from the beginning of its first line to the end of its last.
     lines: std::ops::Range<usize>,
     /// What stands before its dash.
@@ -100,7 +111,10 @@ fn edited(former: &Source, before: &Pins, pins: &Pins) -> Option<String> {
         copied = place.lines.end;
         match pins.0.get(&place.name) {
             Some(pin) if before.0.get(&place.name) == Some(pin) => result.push_str(&content[place.lines.clone()]),
-            Some(pin) => result.push_str(&entry(&place.name, pin, &indent, line_end)),
+            Some(pin) => {
+                let entry = entry(&place.name, pin, &indent, line_end);
+                result.push_str(&lines.with_comments(place, &entry, &indent, line_end));
+            }
             None => (),
         }
     }
@@ -136,16 +150,11 @@ impl<'a> Lines<'a> {
         self.content.get(start..*self.starts.get(number)?)
     }
 
-    /// The lines of an entry in block style: from its dash to its last value.
-    fn place(&self, name: String, node: &Node) -> Option<Place> {
-        let first = self.line(node.value.line)?;
+    /// The lines of an entry: from its dash to its last value. `None` where it has no lines of its own.
+    fn place<'n>(&self, name: String, node: &'n Node) -> Option<Place<'n>> {
+        let dash = self.dash(node)?;
+        let first = self.line(dash)?;
         let indent = &first[..first.len() - first.trim_start_matches(' ').len()];
-        let before: String = first.chars().take(node.value.column.checked_sub(1)?).collect();
-        let is_block =
-            before.trim() == "-" && !first.trim_start().trim_start_matches('-').trim_start().starts_with('{');
-        if !is_block {
-            return None;
-        }
         let end = self.last_end(node);
         // What ends a block of text is the beginning of what comes behind it.
         let ends_before = self.line(end.0).is_none_or(|line| line.chars().take(end.1 - 1).all(|c| c == ' '));
@@ -153,8 +162,75 @@ impl<'a> Lines<'a> {
         while last > node.value.line && self.line(last).is_some_and(|line| is_between(line, indent.len())) {
             last -= 1;
         }
-        let lines = *self.starts.get(node.value.line - 1)?..*self.starts.get(last)?;
-        Some(Place { name, lines, indent: indent.to_owned() })
+        let lines = *self.starts.get(dash - 1)?..*self.starts.get(last)?;
+        Some(Place { name, node, numbers: dash..=last, lines, indent: indent.to_owned() })
+    }
+
+    /// The line of the dash before an entry.
+    fn dash(&self, node: &Node) -> Option<usize> {
+        let first = self.line(node.value.line)?;
+        let before: String = first.chars().take(node.value.column.checked_sub(1)?).collect();
+        match before.trim() {
+            "-" => Some(node.value.line),
+            "" => {
+                let is_blank = |line: &str| line.is_empty() || line.starts_with('#');
+                let number = (1..node.value.line)
+                    .rev()
+                    .find(|number| self.line(*number).is_some_and(|line| !is_blank(line.trim())))?;
+                let line = self.line(number)?.trim();
+                (line == "-" || line.starts_with("- #")).then_some(number)
+            }
+            _ => None,
+        }
+    }
+
+    /// A changed entry with the comments that stood in it.
+    fn with_comments(&self, place: &Place<'_>, entry: &str, indent: &str, line_end: &str) -> String {
+        let mut comments = self.comments(place.node, place.numbers.clone());
+        let mut lines = String::new();
+        for line in entry.lines() {
+            let own = line.strip_prefix(indent).and_then(|line| line.get(2..)).unwrap_or_default();
+            let key = own.split(':').next();
+            lines.push_str(line);
+            if let Some(at) = comments.iter().position(|comment| comment.key.is_some() && comment.key == key) {
+                lines.push_str(&format!(" {}", comments.remove(at).text));
+            }
+            lines.push_str(line_end);
+        }
+        let above = comments.iter().map(|comment| format!("{indent}{}{line_end}", comment.text));
+        above.collect::<String>() + &lines
+    }
+
+    /// The comments on some lines, which a node stands on.
+    fn comments<'n>(&self, node: &'n Node, numbers: RangeInclusive<usize>) -> Vec<Comment<'n>> {
+        let mut values = Vec::new();
+        push_values(node, &mut values);
+        let comment = |number: usize| {
+            let is_inside = |(start, end): &(Position, Position)| start.line <= number && number < end.line;
+            if values.iter().any(is_inside) {
+                return None;
+            }
+            // A comment stands behind every value that ends on its line.
+            let ends = values.iter().filter(|(_, end)| end.line == number).map(|(_, end)| end.column);
+            let behind = ends.max().unwrap_or(1).saturating_sub(1);
+            let line: Vec<char> = self.line(number)?.chars().collect();
+            let is_mark = |at: &usize| line[*at] == '#' && (*at == 0 || line[*at - 1].is_whitespace());
+            let at = (behind..line.len()).find(is_mark)?;
+            let text = line[at..].iter().collect::<String>().trim_end().to_owned();
+            let is_alone = line[..at].iter().all(|c| c.is_whitespace());
+            let keys = match &node.children {
+                Children::Map(entries) if !is_alone => entries
+                    .iter()
+                    .filter(|(_, child)| child.key.is_some_and(|key| key.line == number))
+                    .map(|(key, _)| key.as_str())
+                    .collect(),
+                _ => Vec::new(),
+            };
+            // Where a line has several keys it is about all of them.
+            let key = if let [key] = keys.as_slice() { Some(*key) } else { None };
+            Some(Comment { key, text })
+        };
+        numbers.filter_map(comment).collect()
     }
 
     /// Line and column behind the last value of a node.
@@ -182,6 +258,22 @@ impl<'a> Lines<'a> {
             at = *line;
         }
         at
+    }
+}
+
+/// A comment, from its `#` to the end of its line.
+struct Comment<'n> {
+    /// The key of the value that it stands behind.
+    key: Option<&'n str>,
+    text: String,
+}
+
+/// Where the values without parts below a node begin and end.
+fn push_values(node: &Node, values: &mut Vec<(Position, Position)>) {
+    match &node.children {
+        Children::None => values.push((node.value, node.end)),
+        Children::List(items) => items.iter().for_each(|item| push_values(item, values)),
+        Children::Map(entries) => entries.values().for_each(|value| push_values(value, values)),
     }
 }
 

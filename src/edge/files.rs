@@ -77,13 +77,28 @@ pub fn read(path: &Path, now: Timestamp) -> Result<(Source, Timestamp), FileErro
     Ok((Source { path: path.display().to_string(), bytes: Arc::from(bytes) }, read_at))
 }
 
-/// Writes a file so that a reader sees the old content or the new one, never a part. Makes its folders.
+/// Writes a file so that a reader sees the old content or the new one, never a part. Makes its folders. A file that is
+/// there already keeps its permissions; a link is replaced, since it may lead anywhere.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let failed = |source| FileError::Write { path: path.to_owned(), source };
     let mut file = beside(path).map_err(failed)?;
+    if let Some(old) = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file) {
+        file.as_file().set_permissions(old.permissions()).map_err(failed)?;
+    }
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// The same for a file that somebody named: where it is a link, what that leads to is written.
+pub fn write_through(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => {
+            let target = fs::canonicalize(path);
+            write(&target.map_err(|source| FileError::Write { path: path.to_owned(), source })?, bytes)
+        }
+        _ => write(path, bytes),
+    }
 }
 
 /// Writes a file that must not be there yet.
@@ -145,6 +160,30 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_stay_and_only_a_link_that_somebody_named_is_followed() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = |name: &str| folder.path().join(name);
+        let mode = |name: &str| fs::metadata(at(name)).expect("a file").permissions().mode() & 0o777;
+        let text = |name: &str| fs::read_to_string(at(name)).expect("a file");
+        let is_link = |name: &str| fs::symlink_metadata(at(name)).expect("it is there").is_symlink();
+        fs::write(at("values.yaml"), "old").expect("a writable folder");
+        fs::set_permissions(at("values.yaml"), fs::Permissions::from_mode(0o600)).expect("our own file");
+        write(&at("values.yaml"), b"one").expect("a writable file");
+        write(&at("new.yaml"), b"").expect("a writable folder");
+        assert_eq!((mode("values.yaml"), mode("new.yaml")), (0o600, 0o644));
+        symlink("values.yaml", at("link.yaml")).expect("a writable folder");
+        write_through(&at("link.yaml"), b"two").expect("a link to a writable file");
+        assert_eq!((is_link("link.yaml"), text("values.yaml"), mode("values.yaml")), (true, "two".to_owned(), 0o600));
+        write(&at("link.yaml"), b"three").expect("a writable folder");
+        assert_eq!((is_link("link.yaml"), text("values.yaml")), (false, "two".to_owned()));
+        symlink("nowhere.yaml", at("broken.yaml")).expect("a writable folder");
+        assert!(matches!(write_through(&at("broken.yaml"), b"four"), Err(FileError::Write { .. })));
+        assert!(is_link("broken.yaml"));
+    }
 
     #[test]
     fn a_file_is_replaced_as_a_whole_and_never_overwritten_by_create() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     config::kubernetes::read_values,
-    model::oci::Reference,
+    model::{digest::Digest, oci::Reference},
     pins::artifact::{Artifact, Descriptor},
 };
 
@@ -38,13 +38,15 @@ pub struct ChartImages {
     pub cleanup_hook: ImageReference,
 }
 
-/// A repository and a tag.
+/// A repository, a tag, and a digest perhaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageReference {
     /// The repository in full, without scheme.
     pub repository: String,
     /// The tag.
     pub tag: String,
+    /// The digest, where the chart itself names one.
+    pub digest: Option<Digest>,
 }
 
 /// Why a chart does not say which images it runs.
@@ -73,6 +75,9 @@ pub enum ChartError {
     /// It is the chart of something else, or a version that keeps its images elsewhere.
     #[error("its values have no image at `{0}`")]
     NoImage(&'static str),
+    /// It names a digest that cannot be compared.
+    #[error("its values have a digest at `{0}` that is no sha256")]
+    Digest(&'static str),
 }
 
 /// The archive of a chart.
@@ -164,7 +169,8 @@ fn image(values: &Value, at: &'static str, version: Option<&str>) -> Result<Imag
     let repository = text_of(&image["repository"]).ok_or_else(missing)?;
     let tag = text_of(&image["tag"]).or_else(|| version.map(str::to_owned)).ok_or_else(missing)?;
     let reference = Reference::parse(&format!("{repository}:{tag}")).map_err(|_| missing())?;
-    Ok(ImageReference { repository: reference.repository.to_string(), tag: reference.tag.ok_or_else(missing)? })
+    let digest = reference.digest.as_deref().map(Digest::parse).transpose().map_err(|_| ChartError::Digest(at))?;
+    Ok(ImageReference { repository: reference.repository.to_string(), tag: reference.tag.ok_or_else(missing)?, digest })
 }
 
 /// A text that says something. People forget the quotes around `1.36`.
@@ -213,15 +219,19 @@ mod tests {
 
     #[test]
     fn the_images_are_those_of_the_values_in_full() {
-        let image =
-            |repository: &str, tag: &str| ImageReference { repository: repository.to_owned(), tag: tag.to_owned() };
+        let image = |repository: &str, tag: &str| {
+            let (repository, tag) = (repository.to_owned(), tag.to_owned());
+            ImageReference { repository, tag, digest: None }
+        };
         let hook = image("docker.io/alpine/kubectl", "1.36");
         let read = |head: &str, values: &str| images(&chart(head, values));
         let own = image("ghcr.io/x/ouroboros", "0.8.1");
         let expected = ChartImages { image: own.clone(), cleanup_hook: hook.clone() };
         assert_eq!(read("name: ouroboros\nversion: 0.8.1\nappVersion: 0.8.1\n", VALUES_OF_OUROBOROS), Ok(expected));
-        let other = VALUES_OF_OUROBOROS.replace("tag: \"\"", &format!("tag: \"0.9.0@sha256:{}\"", "a".repeat(64)));
-        let expected = ChartImages { image: ImageReference { tag: "0.9.0".to_owned(), ..own }, cleanup_hook: hook };
+        let digest = Digest::of(b"what the chart names");
+        let other = VALUES_OF_OUROBOROS.replace("tag: \"\"", &format!("tag: \"0.9.0@{digest}\""));
+        let named = ImageReference { tag: "0.9.0".to_owned(), digest: Some(digest), ..own };
+        let expected = ChartImages { image: named, cleanup_hook: hook };
         assert_eq!(read("appVersion: 0.8.1\n", &other), Ok(expected));
     }
 
@@ -251,6 +261,10 @@ mod tests {
             ("a: 1\n", "its values have no image at `image`"),
             ("image: {repository: A, tag: x}\n", "its values have no image at `image`"),
             ("image: {repository: a, tag: x}\n", "its values have no image at `controller.cleanupHookImage`"),
+            (
+                &VALUES_OF_OUROBOROS.replace("tag: \"\"", &format!("tag: \"1@sha512:{}\"", "a".repeat(128))),
+                "its values have a digest at `image` that is no sha256",
+            ),
             ("[1]\n", "its `values.yaml` cannot be read: it is not one mapping"),
         ] {
             assert_eq!(of(&[head, ("o/values.yaml", file, values)]), wrong);
@@ -285,11 +299,11 @@ mod tests {
     fn the_archive_is_the_one_layer_of_its_type() {
         let layer = |media_type: &str, size| Descriptor {
             media_type: media_type.to_owned(),
-            digest: crate::model::digest::Digest::of(media_type.as_bytes()),
+            digest: Digest::of(media_type.as_bytes()),
             size,
         };
         let artifact = |layers: &[Descriptor]| Artifact {
-            digest: crate::model::digest::Digest::of(b""),
+            digest: Digest::of(b""),
             kind: crate::model::pins::ArtifactKind::Chart,
             media_type: "application/vnd.cncf.helm.config.v1+json".to_owned(),
             children: Vec::new(),

@@ -10,7 +10,7 @@ use crate::{
     },
     pins::{
         artifact::{Artifact, Child},
-        seen::PinSeen,
+        seen::{PinSeen, is_other_kind},
     },
 };
 
@@ -91,9 +91,13 @@ impl Judgement {
 /// Judges a pin by what was seen of it.
 pub fn judge(asked: &Asked<'_>, seen: &PinSeen) -> Judgement {
     const REPIN: &str = "bobbypin pin update";
+    const REMOVE: &str = "take the entry out of pins.yaml and run: bobbypin pin update";
     let Asked { name, repository, tag, digest, .. } = asked;
     let artifact = match (&seen.by_digest, &seen.by_tag) {
         (Observed::Present(artifact), _) => artifact,
+        (Observed::Unknown(why), _) if is_other_kind(why) => {
+            return Judgement::new(PinState::WrongKind, why.message.clone(), REMOVE);
+        }
         (Observed::Unknown(why), _) | (Observed::Absent, Observed::Unknown(why)) => return unknown(why),
         (Observed::Absent, Observed::Present(other)) if other == *digest => {
             let message = format!("{repository} says that {tag} is {digest}, and that it has no such digest");
@@ -114,11 +118,7 @@ pub fn judge(asked: &Asked<'_>, seen: &PinSeen) -> Judgement {
     if artifact.kind != asked.kind {
         let (needed, found) = (asked.kind.with_article(), artifact.kind.with_article());
         let message = format!("{digest} is the digest of {found}, and must be that of {needed}");
-        return Judgement::new(
-            PinState::WrongKind,
-            message,
-            "take the entry out of pins.yaml and run: bobbypin pin update",
-        );
+        return Judgement::new(PinState::WrongKind, message, REMOVE);
     }
     let platforms = platforms(artifact, &seen.children, asked.platforms);
     if let Platforms::Missing(missing) = &platforms {
@@ -176,32 +176,28 @@ pub fn platforms(artifact: &Artifact, children: &[(Child, Observed<()>)], needed
     if artifact.kind != ArtifactKind::ImageIndex {
         return Platforms::There;
     }
-    let of =
-        |child: &Child, needed: &str| child.platform.as_deref().is_some_and(|platform| is_platform(platform, needed));
     let is_missing = |needed: &&String| {
-        let listed = artifact.children.iter().any(|child| of(child, needed));
-        let gone = |(child, seen): &(Child, Observed<()>)| of(child, needed) && *seen == Observed::Absent;
+        let listed = artifact.children.iter().any(|child| child.is_for(needed));
+        let gone = |(child, seen): &(Child, Observed<()>)| child.is_for(needed) && *seen == Observed::Absent;
         !listed || children.iter().any(gone)
     };
     let missing: Vec<_> = needed.iter().filter(is_missing).cloned().collect();
     if !missing.is_empty() {
         return Platforms::Missing(missing);
     }
-    let unknown = children.iter().find_map(|(_, seen)| match seen {
+    // The others were asked for by somebody who needs other platforms.
+    let mut own = children.iter().filter(|(child, _)| needed.iter().any(|needed| child.is_for(needed)));
+    let unknown = own.find_map(|(_, seen)| match seen {
         Observed::Unknown(why) => Some(why.clone()),
         Observed::Present(()) | Observed::Absent => None,
     });
     unknown.map_or(Platforms::There, Platforms::Unknown)
 }
 
-/// Whether a platform is one that is needed: `linux/arm64/v8` is a `linux/arm64`.
-fn is_platform(platform: &str, needed: &str) -> bool {
-    platform.strip_prefix(needed).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pins::seen::OTHER_KIND;
 
     fn digest(seed: &str) -> Digest {
         Digest::of(seed.as_bytes())
@@ -284,6 +280,34 @@ mod tests {
     }
 
     #[test]
+    fn a_platform_is_there_when_a_machine_of_that_kind_can_run_what_is_listed() {
+        let needed = |text: &str| vec![text.to_owned()];
+        let missing = |text: &str| Platforms::Missing(needed(text));
+        for (listed, wanted, expected) in [
+            ("linux/amd64", "linux/amd64", Platforms::There),
+            ("linux/amd64/v3", "linux/amd64", missing("linux/amd64")),
+            ("linux/arm/v6", "linux/arm", missing("linux/arm")),
+            ("linux/arm64", "linux/arm64/v8", Platforms::There),
+            ("linux/arm64/v8", "linux/arm64", Platforms::There),
+            ("linux/arm", "linux/arm/v7", Platforms::There),
+            ("linux/amd64x", "linux/amd64", missing("linux/amd64")),
+        ] {
+            let found = platforms(&index(&[listed]), &[], &needed(wanted));
+            assert_eq!(found, expected, "{listed} for {wanted}");
+        }
+        // What somebody else needs, and nobody knows of.
+        let artifact = index(&["linux/amd64", "linux/s390x"]);
+        let answers = [Observed::Present(()), Observed::Unknown(why())];
+        let children: Vec<_> = artifact.children.iter().cloned().zip(answers).collect();
+        assert_eq!(platforms(&artifact, &children, &needed("linux/amd64")), Platforms::There);
+        assert_eq!(platforms(&artifact, &children, &needed("linux/s390x")), Platforms::Unknown(why()));
+        // Gone under another name of the same platform.
+        let artifact = index(&["linux/arm64"]);
+        let gone = vec![(artifact.children[0].clone(), Observed::Absent)];
+        assert_eq!(platforms(&artifact, &gone, &needed("linux/arm64/v8")), missing("linux/arm64/v8"));
+    }
+
+    #[test]
     fn every_state_but_ok_says_what_to_do() {
         let needed = Vec::new();
         let digest_of_pin = digest("a");
@@ -305,6 +329,9 @@ mod tests {
         let unknown = told(Observed::Unknown(why()), Observed::Absent);
         assert_eq!(unknown.message, "the registry refuses (Forbidden)");
         assert!(unpinned("x").fix.is_some() && unknown.fix.is_some());
+        let other = Unknown { reason: OTHER_KIND.to_owned(), message: "it is a manifest of files".to_owned() };
+        let other = told(Observed::Unknown(other), Observed::Unknown(why()));
+        assert_eq!((other.state, other.message.as_str()), (PinState::WrongKind, "it is a manifest of files"));
         assert_eq!(told(Observed::Present(chart), Observed::Present(digest("a"))).fix, None);
     }
 }

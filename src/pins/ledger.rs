@@ -5,6 +5,7 @@
 //! - A tag that leads to another digest than the pinned one is never followed by itself.
 //! - What is not known, and what is not there, changes nothing.
 //! - Chart and images of a new version move together, or none of them does.
+//! - An image is written down only beside the chart that names it: what comes out is always one chart and its images.
 //! - What must be signed and is not, by whom it must be, is not written down.
 //! - A pin that a person took back in Git is not moved again: a hold is proposed.
 
@@ -21,7 +22,7 @@ use crate::{
     },
     pins::{
         judge::{Platforms, platforms},
-        seen::TagSeen,
+        seen::{TagSeen, is_other_kind},
         signature::Signed,
     },
 };
@@ -39,11 +40,22 @@ pub enum Wish<'a> {
         known: Option<&'a Digest>,
         /// What it leads to.
         seen: &'a Observed<TagSeen>,
+        /// The chart that names repository and tag; `None`: the entry of `pins.yaml` itself, or `cluster.yaml`.
+        named: Option<Named<'a>>,
     },
     /// Nobody knows: the chart that says it could not be read.
     Unknown(&'a Unknown),
     /// The chart does not say it.
     Unsaid(&'a str),
+}
+
+/// What a chart says of one of its images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// The digest of the chart.
+    pub chart: &'a Digest,
+    /// The digest that the image must have, where the chart names one.
+    pub digest: Option<&'a Digest>,
 }
 
 /// A pin as it stood in Git.
@@ -92,7 +104,7 @@ pub enum Outcome {
         /// From when on it may be used.
         until: Timestamp,
     },
-    /// Its candidate may be used, but moves only with another pin, which cannot move yet.
+    /// It may be used, but only together with another pin, which cannot be yet.
     WaitsFor(PinName),
     /// Its tag leads to another digest.
     TagMoved {
@@ -115,6 +127,8 @@ pub enum Outcome {
     },
     /// The tag leads to something else than the pin must be.
     WrongKind(ArtifactKind),
+    /// The tag leads to something that is neither a chart nor an image, and what that is.
+    OtherKind(String),
     /// The image does not have these platforms.
     PlatformMissing(Vec<String>),
     /// The registry has no such tag.
@@ -131,9 +145,12 @@ impl Outcome {
     /// Whether it is proved that what is wanted cannot be pinned.
     pub fn is_problem(&self) -> bool {
         match self {
-            Self::WrongKind(_) | Self::PlatformMissing(_) | Self::NotFound | Self::Unsaid(_) | Self::Unsigned(_) => {
-                true
-            }
+            Self::WrongKind(_)
+            | Self::OtherKind(_)
+            | Self::PlatformMissing(_)
+            | Self::NotFound
+            | Self::Unsaid(_)
+            | Self::Unsigned(_) => true,
             Self::Unchanged
             | Self::New { .. }
             | Self::Moved { .. }
@@ -159,13 +176,9 @@ pub fn update(
     let past = |name: &PinName| past.get(name).map(Vec::as_slice).unwrap_or_default();
     let mut steps: BTreeMap<PinName, Step> =
         wishes.iter().map(|(name, wish)| (*name, step(*name, pins.get(*name), wish, past(name), rules))).collect();
-    if let Some(blocker) = steps.iter().find(|(_, step)| step.goes_on && step.moved.is_none()).map(|(name, _)| *name) {
-        for step in steps.values_mut().filter(|step| step.goes_on) {
-            if step.moved.take().is_some() {
-                step.outcome = Outcome::WaitsFor(blocker);
-            }
-        }
-    }
+    let stuck = steps.iter().find(|(_, step)| step.goes_on && step.moved.is_none()).map(|(name, _)| *name);
+    stuck.inspect(|stuck| wait_for(&mut steps, *stuck));
+    with_its_chart(pins.get(PinName::Chart).map(|pin| &pin.digest), wishes, &mut steps);
     let mut updated = pins.clone();
     let mut outcomes = BTreeMap::new();
     for (name, step) in steps {
@@ -177,27 +190,59 @@ pub fn update(
     (updated, outcomes)
 }
 
+/// Nothing that goes on moves as long as one of it cannot.
+fn wait_for(steps: &mut BTreeMap<PinName, Step>, other: PinName) {
+    for step in steps.values_mut().filter(|step| step.goes_on) {
+        if step.moved.take().is_some() {
+            step.outcome = Outcome::WaitsFor(other);
+        }
+    }
+}
+
+/// Leaves no image moved that a chart names which is not going to be the pinned one. `pinned` is the chart as it is now.
+fn with_its_chart(pinned: Option<&Digest>, wishes: &BTreeMap<PinName, Wish<'_>>, steps: &mut BTreeMap<PinName, Step>) {
+    for (name, wish) in wishes {
+        let Wish::Tag { named: Some(Named { chart, .. }), .. } = wish else { continue };
+        let then = steps.get(&PinName::Chart).and_then(|step| step.moved.as_ref()).map(|pin| &pin.digest).or(pinned);
+        if then == Some(*chart) || steps.get(name).is_none_or(|step| step.moved.is_none()) {
+            continue;
+        }
+        if pinned == Some(*chart) {
+            // It was missing. The next version comes when it is there, and was looked at like the others.
+            wait_for(steps, *name);
+        } else if let Some(step) = steps.get_mut(name) {
+            step.moved = None;
+            step.outcome = Outcome::WaitsFor(PinName::Chart);
+        }
+    }
+}
+
 /// What becomes of one pin by itself.
 struct Step {
     /// The pin when it does not move.
     pin: Option<Pin>,
     /// The pin when it moves; `None`: it may not.
     moved: Option<Pin>,
-    /// Whether there was a pin, and what is wanted in its place is another version, or nobody knows. All that go on move
-    /// together.
+    /// Whether there was a pin, and what is wanted in its place is another version, or nobody knows; and of a chart also
+    /// whether there was none. All that go on move together.
     goes_on: bool,
     outcome: Outcome,
 }
 
 fn step(name: PinName, pin: Option<&Pin>, wish: &Wish<'_>, past: &[PastPin], rules: &Rules<'_>) -> Step {
     let stay = |goes_on: bool, outcome: Outcome| Step { pin: pin.cloned(), moved: None, goes_on, outcome };
-    let (repository, tag, known, seen) = match wish {
-        Wish::Tag { repository, tag, known, seen } => (*repository, *tag, *known, *seen),
+    let (repository, tag, known, seen, must_be) = match wish {
+        Wish::Tag { repository, tag, known, seen, named } => {
+            (*repository, *tag, *known, *seen, named.and_then(|named| named.digest))
+        }
         Wish::Unknown(why) => return stay(pin.is_some(), Outcome::Unknown((*why).clone())),
         Wish::Unsaid(why) => return stay(pin.is_some(), Outcome::Unsaid((*why).to_owned())),
     };
     let is_version = pin.is_some_and(|pin| pin.tag != tag || pin.repository != repository);
     let found = match seen {
+        Observed::Unknown(why) if is_other_kind(why) => {
+            return stay(is_version, Outcome::OtherKind(why.message.clone()));
+        }
         Observed::Unknown(why) => return stay(is_version, Outcome::Unknown(why.clone())),
         Observed::Absent => return stay(is_version, Outcome::NotFound),
         Observed::Present(seen) => match found(name, pin, tag, known, seen, rules) {
@@ -205,6 +250,10 @@ fn step(name: PinName, pin: Option<&Pin>, wish: &Wish<'_>, past: &[PastPin], rul
             Err(outcome) => return stay(is_version, outcome),
         },
     };
+    if let Some(must_be) = must_be.filter(|must_be| **must_be != found.digest) {
+        let why = format!("the chart names {must_be} for it, and {tag} of {repository} leads to {}", found.digest);
+        return stay(pin.is_some(), Outcome::Unsaid(why));
+    }
     let signature = match rules.signatures.get(&(name, found.digest.clone())) {
         None => None,
         Some(Signed::By(signer)) => Some(signer.clone()),
@@ -214,7 +263,7 @@ fn step(name: PinName, pin: Option<&Pin>, wish: &Wish<'_>, past: &[PastPin], rul
     let Some(pin) = pin else {
         let until = usable(found.first_seen, rules);
         let new = pinned(repository, found, signature);
-        return Step { pin: Some(new), moved: None, goes_on: false, outcome: Outcome::New { until } };
+        return Step { pin: None, moved: Some(new), goes_on: name == PinName::Chart, outcome: Outcome::New { until } };
     };
     let hold = pin.hold.as_ref().filter(|hold| hold.holds(rules.now));
     let is_same = pin.digest == found.digest;
@@ -226,7 +275,8 @@ fn step(name: PinName, pin: Option<&Pin>, wish: &Wish<'_>, past: &[PastPin], rul
         return Step { pin: Some(pin), moved: None, goes_on: false, outcome: Outcome::Unchanged };
     }
     let is_accepted = rules.accept_moved.contains(&name);
-    let goes_on = is_version || is_accepted;
+    // A chart that names another digest than the pinned one is not to be used without it.
+    let goes_on = is_version || is_accepted || must_be.is_some_and(|must_be| *must_be != pin.digest);
     if let Some(PinHold { reason, until }) = hold {
         return stay(goes_on, Outcome::Held { reason: reason.clone(), until: *until });
     }
@@ -320,15 +370,18 @@ pub fn usable(first_seen: Timestamp, rules: &Rules<'_>) -> Timestamp {
 /// The commit in which a person went back from a digest to the present one, when that is the last word about it. The inner
 /// `None`: the present one is not committed.
 ///
-/// The present digest stood before the other one and stands after it; a version that goes up and down again in
-/// `cluster.yaml` does not look like that. If there was a hold since, somebody took it out, and wants the pin to move.
+/// The present digest stood before the other one and stands after it. Where the program itself went down again, because
+/// `cluster.yaml` wanted that, the present digest was seen after the other one. If there was a hold since, somebody took
+/// it out, and wants the pin to move.
 fn taken_back(pin: &Pin, wanted: &Digest, past: &[PastPin]) -> Option<Option<String>> {
     let has = |past: &PastPin, digest: &Digest| past.pin.as_ref().is_some_and(|pin| pin.digest == *digest);
     let left = past.iter().position(|past| has(past, wanted))?;
+    let other = past[left].pin.as_ref().and_then(|pin| pin.first_seen);
+    let is_own = other.zip(pin.first_seen).is_some_and(|(other, present)| other < present);
     let was_there_before = past[left..].iter().any(|past| has(past, &pin.digest));
     let was_held = past[..left].iter().any(|past| past.pin.as_ref().is_some_and(|pin| pin.hold.is_some()));
     let short = |past: &PastPin| Some(past.commit.as_ref()?.as_str()[..7].to_owned());
-    (was_there_before && !was_held).then(|| past[..left].last().and_then(short))
+    (was_there_before && !was_held && !is_own).then(|| past[..left].last().and_then(short))
 }
 
 #[cfg(test)]

@@ -118,6 +118,15 @@ impl MirrorState {
     }
 }
 
+/// What is known of a reference with a digest of another algorithm than the one that everything here is compared by.
+pub fn not_comparable(digest: &str) -> MirrorState {
+    let algorithm = digest.split(':').next().unwrap_or_default();
+    MirrorState::Unknown(Unknown {
+        reason: "UnsupportedDigest".to_owned(),
+        message: format!("it has a digest of {algorithm}, and only those of sha256 can be compared"),
+    })
+}
+
 impl fmt::Display for MirrorState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

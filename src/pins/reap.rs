@@ -15,7 +15,7 @@ use crate::{
 pub struct Cleaner<'a> {
     /// The only registry that it cleans, `host` or `host:port`; `None`: all.
     pub registry: Option<&'a str>,
-    /// What it sees running; `None`: what the files do not suspend or scale to zero.
+    /// What it sees running; `None`: the images of what the files do not suspend or scale to zero. No pod names a chart.
     pub live: Option<&'a [Found]>,
     /// Its list of what to keep.
     pub kept: &'a [Line],
@@ -50,7 +50,11 @@ pub struct Break {
 /// A reference with a tag is safe when the same tag is in use: a cleaner goes by tags, and a digest may live by its tag
 /// alone. One without a tag is safe when the same digest is in use.
 pub fn reaped(known: &[Found], cleaner: &Cleaner<'_>) -> Vec<Reaped> {
-    let live = cleaner.live.unwrap_or(known).iter().filter(|found| found.usage.is_live());
+    let is_seen = |found: &&Found| match cleaner.live {
+        Some(_) => found.usage.is_live(),
+        None => found.usage.is_live() && found.kind == ReferenceKind::Image,
+    };
+    let live = cleaner.live.unwrap_or(known).iter().filter(is_seen);
     let seen: BTreeSet<_> = live.filter_map(|found| version(&found.reference)).collect();
     let is_cleaned = |reference: &Reference| {
         cleaner.registry.is_none_or(|registry| reference.repository.registry().eq_ignore_ascii_case(registry))
@@ -133,6 +137,19 @@ spec:
         let side = row("quay.io/acme/side:1", &["Deployment/tenant-acme/web needs it now"]);
         assert_eq!(told(&both, Some(&live), None, ""), [cms.clone(), side]);
         assert_eq!(told(&both, Some(&live), Some("git.example.org"), ""), [cms]);
+    }
+
+    #[test]
+    fn a_chart_is_deleted_unless_its_source_is_said_to_be_seen() {
+        let chart = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: cms, namespace: tenant-acme}\n\
+                     spec: {url: 'oci://git.example.org/acme/charts/cms', ref: {tag: 1.4.0}}\n";
+        let all = format!("{chart}---\n{DEPLOYMENT}");
+        let source = "OCIRepository/tenant-acme/cms needs it now";
+        let deleted = row("git.example.org/acme/charts/cms:1.4.0", &[source]);
+        assert_eq!(told(&all, None, None, ""), std::slice::from_ref(&deleted));
+        assert_eq!(told(&all, Some(DEPLOYMENT), None, ""), [deleted]);
+        assert_eq!(told(&all, Some(&all), None, ""), []);
+        assert_eq!(told(&all, None, None, "container/charts/cms==1.4.0\n"), []);
     }
 
     #[test]

@@ -34,6 +34,14 @@ pub enum TagSeen {
     },
 }
 
+/// The reason of what was read and hashed, and is the manifest of neither a chart nor an image.
+pub const OTHER_KIND: &str = "UnsupportedKind";
+
+/// Whether it is proved that something is neither a chart nor an image. Asking again does not help.
+pub fn is_other_kind(why: &Unknown) -> bool {
+    why.reason == OTHER_KIND
+}
+
 /// What is said about a repository that nobody can be asked for.
 pub fn not_a_repository<T>(text: &str) -> Observed<T> {
     let message = format!("`{}` is not a repository that a registry can have", text.escape_debug());

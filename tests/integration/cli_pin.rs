@@ -114,6 +114,22 @@ fn a_second_update_changes_no_byte_asks_for_nothing_and_makes_no_commit() {
 }
 
 #[test]
+fn while_a_version_waits_a_second_run_asks_for_nothing() {
+    let store = Store::with_ouroboros();
+    let sandbox = sandbox(&store, "72h");
+    sandbox.run(&["pin", "update"]).expect(0);
+    store.push_version("0.9.0");
+    sandbox.replace(CLUSTER, "version: 0.8.1", "version: 0.9.0");
+    // The first one knows no candidates yet; with its answers the next one is complete.
+    sandbox.run(&["pin", "update"]).expect(0);
+    let (asked, waiting) = (store.registry.asked().len(), sandbox.read(PINS));
+    let ran = sandbox.run(&["pin", "update"]).expect(0);
+    assert!(ran.stdout.contains("► ouroboros-chart: waits: "), "{}", ran.told());
+    assert_eq!(store.registry.asked()[asked..].iter().map(|asked| &asked.place).collect::<Vec<_>>(), [""; 0]);
+    assert_eq!(sandbox.read(PINS), waiting);
+}
+
+#[test]
 fn a_young_digest_is_written_down_and_the_layers_wait() {
     let store = Store::with_ouroboros();
     let sandbox = sandbox(&store, "72h");
@@ -166,6 +182,193 @@ fn a_moved_tag_is_told_and_followed_only_on_demand() {
     assert_eq!(outcomes(&sandbox, &accept, 0), ["unchanged", "moved", "unchanged"]);
     assert!(sandbox.read(PINS).contains(&format!("\n    digest: {moved}\n")));
     assert_eq!(state_of_image(&sandbox, 0), "ok");
+}
+
+/// Takes an entry out of the file.
+fn take_out(sandbox: &Sandbox, name: &str) {
+    let text = sandbox.read(PINS);
+    let (before, rest) = text.split_once(&format!("  - name: {name}\n")).expect("it is there");
+    let after = rest.find("  - name: ").map_or("", |at| &rest[at..]);
+    sandbox.write(PINS, format!("{before}{after}"));
+}
+
+/// The tags of chart, image and hook, as they are pinned.
+fn tags(sandbox: &Sandbox) -> [String; 3] {
+    let report = sandbox.run(&["pin", "list", "-o", "json"]).expect(0).json();
+    let pins = report["clusters"][0]["pins"].as_array().expect("a list").clone();
+    PinName::ALL.map(|name| {
+        let pin = pins.iter().find(|pin| pin["name"] == name.as_str()).expect("all are listed");
+        pin["tag"].as_str().unwrap_or("none").to_owned()
+    })
+}
+
+#[test]
+fn a_missing_image_is_that_of_the_pinned_chart_whatever_its_tag_leads_to_now() {
+    let store = Store::with_ouroboros();
+    let sandbox = sandbox(&store, "0s");
+    update(&sandbox).expect(0);
+    let pinned = store.digest("charts/ouroboros", "0.8.1").to_string();
+    store.push_chart("0.8.1", "6.6.6");
+    store.push_image("alpine/kubectl", "6.6.6", "of somebody else");
+    take_out(&sandbox, "cleanup-hook-image");
+    assert_eq!(outcomes(&sandbox, &[], 0), ["tag-moved", "unchanged", "new"]);
+    assert_eq!(tags(&sandbox), ["0.8.1", "0.8.1", "1.36.1"]);
+
+    // The same while the new chart is accepted: first the set is whole, then it moves as a whole.
+    take_out(&sandbox, "cleanup-hook-image");
+    let accept = ["--accept-moved", "ouroboros-chart"];
+    assert_eq!(outcomes(&sandbox, &accept, 0), ["waits-for", "unchanged", "new"]);
+    assert_eq!(tags(&sandbox), ["0.8.1", "0.8.1", "1.36.1"]);
+    assert_eq!(outcomes(&sandbox, &accept, 0), ["moved", "unchanged", "moved"]);
+    assert_eq!(tags(&sandbox), ["0.8.1", "0.8.1", "6.6.6"]);
+
+    // A chart that nobody has any more says nothing.
+    let text = sandbox.read(PINS).replace(store.digest("charts/ouroboros", "0.8.1").as_str(), &pinned);
+    sandbox.write(PINS, text);
+    store.delete("charts/ouroboros", &pinned);
+    take_out(&sandbox, "ouroboros-image");
+    assert_eq!(outcomes(&sandbox, &[], 1), ["tag-moved", "unsaid", "unchanged"]);
+    assert_eq!(tags(&sandbox), ["0.8.1", "none", "6.6.6"]);
+}
+
+#[test]
+fn a_missing_entry_beside_another_version_leaves_no_chart_with_the_images_of_another() {
+    let store = Store::with_ouroboros();
+    let sandbox = sandbox(&store, "72h");
+    update(&sandbox).expect(0);
+    age(&sandbox);
+    store.push_version("0.9.0");
+    sandbox.replace(CLUSTER, "version: 0.8.1", "version: 0.9.0");
+    take_out(&sandbox, "ouroboros-image");
+    assert_eq!(outcomes(&sandbox, &[], 0), ["waits", "new", "unchanged"]);
+    assert_eq!(tags(&sandbox), ["0.8.1", "0.8.1", "1.36.1"]);
+    assert_eq!(outcomes(&sandbox, &[], 0), ["waits", "waits", "unchanged"]);
+    age(&sandbox);
+
+    // The chart's entry is gone, and its images are of the former version.
+    let waiting = sandbox.read(PINS);
+    take_out(&sandbox, "ouroboros-chart");
+    assert_eq!(outcomes(&sandbox, &[], 0), ["new", "moved", "unchanged"]);
+    assert_eq!(tags(&sandbox), ["0.9.0", "0.9.0", "1.36.1"]);
+    let image = waiting.replace("2026-01-01T00:00:00Z", "2099-01-01T00:00:00Z");
+    sandbox.write(PINS, image);
+    take_out(&sandbox, "ouroboros-chart");
+    assert_eq!(outcomes(&sandbox, &[], 0), ["waits-for", "waits", "unchanged"]);
+    assert_eq!(tags(&sandbox), ["none", "0.8.1", "1.36.1"]);
+}
+
+#[test]
+fn no_image_is_pinned_of_a_chart_that_is_not() {
+    let store = Store::with_ouroboros();
+    let sandbox = sandbox(&store, "0s");
+    want_signature(&sandbox, "ouroboros-chart", KEY);
+    assert_eq!(outcomes(&sandbox, &[], 1), ["unsigned", "waits-for", "waits-for"]);
+    assert!(!sandbox.path(PINS).exists());
+}
+
+#[test]
+fn an_image_that_its_chart_names_by_another_digest_is_not_pinned() {
+    let store = Store::with_ouroboros();
+    let sandbox = sandbox(&store, "0s");
+    let right = store.digest("alpine/kubectl", "1.36.1");
+    store.push_chart("0.8.1", &format!("1.36.1@sha256:{}", "7".repeat(64)));
+    assert_eq!(outcomes(&sandbox, &[], 1), ["new", "new", "unsaid"]);
+    store.push_chart("0.8.1", &format!("1.36.1@{right}"));
+    fs::remove_file(sandbox.path(PINS)).expect("it is there");
+    assert_eq!(outcomes(&sandbox, &[], 0), ["new"; 3]);
+}
+
+#[test]
+fn a_candidate_is_read_again_before_it_is_used() {
+    let store = Store::with_ouroboros();
+    let sandbox = sandbox(&store, "72h");
+    update(&sandbox).expect(0);
+    store.push_version("0.9.0");
+    sandbox.replace(CLUSTER, "version: 0.8.1", "version: 0.9.0");
+    assert_eq!(outcomes(&sandbox, &[], 0), ["waits", "waits", "unchanged"]);
+    age(&sandbox);
+    sandbox.replace(CLUSTER, "    minAge: 72h\n", "    minAge: 72h\n    platforms: [linux/amd64, linux/riscv64]\n");
+    assert_eq!(outcomes(&sandbox, &[], 1), ["waits-for", "platform-missing", "unchanged"]);
+    assert_eq!(tags(&sandbox), ["0.8.1", "0.8.1", "1.36.1"]);
+}
+
+#[test]
+fn what_somebody_writes_while_registries_are_asked_is_not_lost() {
+    let store = Store::with_ouroboros();
+    let sandbox = sandbox(&store, "0s");
+    update(&sandbox).expect(0);
+    store.push_version("0.9.0");
+    sandbox.replace(CLUSTER, "version: 0.8.1", "version: 0.9.0");
+    let (path, text) = (sandbox.path(PINS), sandbox.read(PINS) + "# held by Ann\n");
+    let typed = text.clone();
+    store.meanwhile(move || fs::write(path, typed).expect("a file of the test"));
+    let ran = update(&sandbox).expect(2);
+    assert!(ran.stderr.contains(&format!("{PINS} was changed while the registries were asked")), "{}", ran.told());
+    assert_eq!(sandbox.read(PINS), text);
+    // Also a file that was not there.
+    fs::remove_file(sandbox.path(PINS)).expect("it is there");
+    let (path, typed) = (sandbox.path(PINS), text.clone());
+    store.meanwhile(move || fs::write(path, typed).expect("a file of the test"));
+    update(&sandbox).expect(2);
+    assert_eq!(sandbox.read(PINS), text);
+    assert_eq!(outcomes(&sandbox, &[], 0), ["moved", "moved", "unchanged"]);
+    assert!(sandbox.read(PINS).ends_with("# held by Ann\n"));
+}
+
+#[test]
+fn what_is_neither_a_chart_nor_an_image_is_of_the_wrong_kind_for_good() {
+    let store = Store::with_ouroboros();
+    let sandbox = sandbox(&store, "0s");
+    update(&sandbox).expect(0);
+    let image = store.digest("ouroboros", "0.8.1").to_string();
+    let files = store.push_files("ouroboros", "0.8.1").to_string();
+    assert_eq!(outcomes(&sandbox, &[], 1), ["unchanged", "wrong-kind", "unchanged"]);
+    assert_eq!(state_of_image(&sandbox, 1), "tag-moved");
+    sandbox.write(PINS, sandbox.read(PINS).replace(&image, &files));
+    assert_eq!(state_of_image(&sandbox, 1), "wrong-kind");
+}
+
+#[test]
+fn the_diff_of_an_update_says_who_signed() {
+    let store = Store::with_ouroboros();
+    let sandbox = sandbox(&store, "0s");
+    update(&sandbox).expect(0);
+    let digest = format!("\n    digest: {}\n", store.digest("ouroboros", "0.8.1"));
+    let signed = format!("{digest}    verified: {{signature: \"Ann, by hand\"}}\n");
+    sandbox.write(PINS, sandbox.read(PINS).replace(&digest, &signed));
+    store.push_chart("0.8.2", "1.36.1");
+    store.retag("ouroboros", "0.8.1", "0.8.2");
+    sandbox.replace(CLUSTER, "version: 0.8.1", "version: 0.8.2");
+    let ran = update(&sandbox).expect(0);
+    let lines: Vec<_> = ran.stdout.lines().filter(|line| line.contains("signature: ")).collect();
+    assert_eq!(lines, ["    signature: not checked", "    signature: Ann, by hand"], "{}", ran.stdout);
+}
+
+#[test]
+fn what_a_person_took_back_is_found_behind_any_number_of_commits() {
+    let store = Store::with_ouroboros();
+    let sandbox = sandbox(&store, "0s");
+    update(&sandbox).expect(0);
+    sandbox.push("0.8.1");
+    store.push_version("0.9.0");
+    sandbox.replace(CLUSTER, "version: 0.8.1", "version: 0.9.0");
+    update(&sandbox).expect(0);
+    sandbox.push("0.9.0");
+    sandbox.write(PINS, sandbox.git(&["show", &format!("HEAD~1:{PINS}")]));
+    sandbox.push("back");
+    (0..60).for_each(|_| drop(sandbox.git(&["commit", "-q", "--allow-empty", "-m", "of somebody else"])));
+    assert_eq!(outcomes(&sandbox, &["--dry-run"], 0), ["reverted", "reverted", "unchanged"]);
+
+    // A clone that does not know it says so.
+    sandbox.write(".git/shallow", sandbox.tip() + "\n");
+    let ran = sandbox.run(&["pin", "update", "--cache-time", "0s", "--dry-run"]).expect(0);
+    assert_eq!(
+        ran.stderr,
+        format!(
+            "{PINS}: the history of this clone is not long enough to tell whether somebody took back what moved; fetch all \
+             of it\n"
+        )
+    );
 }
 
 #[test]
@@ -370,11 +573,10 @@ fn a_registry_that_says_nothing_leaves_no_file_behind() {
     assert!(!sandbox.path(PINS).exists() && ran.stderr.is_empty(), "{ran:#?}");
 }
 
-/// Wants the image to be signed by a key, without a log.
-fn want_signature(sandbox: &Sandbox, pem: &str) {
+/// Wants a pin to be signed by a key, without a log.
+fn want_signature(sandbox: &Sandbox, name: &str, pem: &str) {
     let key: String = pem.lines().map(|line| format!("          {line}\n")).collect();
-    let signers =
-        format!("    signers:\n      - pin: ouroboros-image\n        transparencyLog: false\n        key: |\n{key}");
+    let signers = format!("    signers:\n      - pin: {name}\n        transparencyLog: false\n        key: |\n{key}");
     sandbox.write(CLUSTER, sandbox.read(CLUSTER) + &signers);
 }
 
@@ -389,7 +591,7 @@ UelnS64/lDOyteHROCTLiDTMqCoRQhWUh2m5GsSXmDmWIElR0L5OO+xgKw==
 fn an_image_that_must_be_signed_and_is_not_gets_no_pin() {
     let store = Store::with_ouroboros();
     let sandbox = sandbox(&store, "0s");
-    want_signature(&sandbox, KEY);
+    want_signature(&sandbox, PinName::Image.as_str(), KEY);
     assert_eq!(outcomes(&sandbox, &[], 1), ["new", "unsigned", "new"]);
     assert!(!sandbox.read(PINS).contains("ouroboros-image"), "{}", sandbox.read(PINS));
     let ran = update(&sandbox).expect(1);
@@ -405,7 +607,7 @@ fn an_image_is_pinned_with_the_signature_that_lies_beside_it() {
     let store = Store::with_ouroboros();
     let sandbox = sandbox(&store, "0s");
     let key = KeyPair::generate_ecdsa_p256().expect("a key");
-    want_signature(&sandbox, &key.public_key_der().expect("a public key").to_pem());
+    want_signature(&sandbox, PinName::Image.as_str(), &key.public_key_der().expect("a public key").to_pem());
     let sign = |digest: &str, key: &KeyPair| {
         let payload = json!({"critical": {
             "identity": {"docker-reference": "r.example.org/ouroboros"},
@@ -466,4 +668,30 @@ fn pins_are_written_into_a_file_of_a_person_where_their_repository_stands_and_no
     sandbox.replace(CLUSTER, "minAge: 0s", "minAge: 72h");
     sandbox.run(&words).expect(0);
     assert_eq!(sandbox.read("values.yaml"), values);
+    // Nor what somebody wrote down whose tag leads elsewhere; the report names what it would write.
+    sandbox.replace(CLUSTER, "minAge: 72h", "minAge: 0s");
+    let words = [&words[..], &["-o", "json"]].concat();
+    sandbox.write(PINS, sandbox.read(PINS).replace(digest.as_str(), &format!("sha256:{}", "7".repeat(64))));
+    let ran = sandbox.run(&words).expect(0);
+    assert_eq!(ran.json()["values"], json!([]));
+    assert_eq!(
+        ran.stderr,
+        "not in the files: ouroboros-image: its tag did not lead to its digest in this run (tag-moved)\n"
+    );
+    assert_eq!(sandbox.read("values.yaml"), values);
+    // Two entries of one repository, of which one is right.
+    fs::remove_file(sandbox.path(PINS)).expect("it is there");
+    sandbox.run(&words[..words.len() - 4]).expect(0);
+    let pins = sandbox.read(PINS);
+    let at = pins.find("  - name: ouroboros-image\n").expect("it is there");
+    sandbox.write(PINS, pins.clone() + &pins[at..].replace("ouroboros-image", "other").replace("0.8.1", "0.7.0"));
+    let ran = sandbox.run(&words).expect(0);
+    assert!(ran.stderr.contains("not in the files: ouroboros-image: another entry of pins.yaml has its"), "{ran:#?}");
+    assert_eq!(sandbox.read("values.yaml"), values);
+    fs::remove_file(sandbox.path(PINS)).expect("it is there");
+    let ran = sandbox.run(&words).expect(0);
+    let new = format!("0.8.1@{digest}");
+    let expected =
+        json!({"path": "values.yaml", "line": 3, "column": column, "old": "0.8.0", "new": new, "written": true});
+    assert_eq!(ran.json()["values"], json!([expected]));
 }

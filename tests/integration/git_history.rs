@@ -73,6 +73,30 @@ fn a_shallow_clone_tells_what_it_knows() {
     assert_eq!(changes, [Some(blob_change(Some("2"), Some("3")))]);
 }
 
+#[test]
+fn the_changes_of_a_path_are_found_behind_any_number_of_other_commits() {
+    let origin = TestRepository::bare();
+    for text in ["1", "2", "3"] {
+        origin.commit(&[("a", Some(text))]);
+        (0..7).for_each(|other| drop(origin.commit(&[("b", Some(&format!("{text} {other}")))])));
+    }
+    let changes = |repository: &Repository, most, commits| {
+        let found = repository.changes(&origin.tip(), &[path("a")], most, commits).expect("a readable history");
+        let ids = found.commits.iter().map(|commit| commit.changes["a"].after);
+        (ids.collect::<Vec<_>>(), found.is_cut)
+    };
+    let after = |texts: &[&str]| texts.iter().map(|text| Some(BlobId::of(text.as_bytes()))).collect::<Vec<_>>();
+    let open = origin.open();
+    assert_eq!(changes(&open, 50, 1000), (after(&["3", "2", "1"]), false));
+    assert_eq!(changes(&open, 2, 1000), (after(&["3", "2"]), false));
+    assert_eq!(changes(&open, 50, 10), (after(&["3"]), true), "no more than ten commits");
+    assert_eq!(changes(&open, 1, 8), (after(&["3"]), false), "as many as were asked for");
+    let url = format!("file://{}", origin.path.display());
+    origin.git(&["clone", "-q", "--bare", "--depth=18", &url, "../shallow"]);
+    let shallow = Repository::open(&origin.folder.path().join("shallow")).expect("a repository");
+    assert_eq!(changes(&shallow, 50, 1000), (after(&["3", "2"]), true));
+}
+
 /// What the file held after each commit, the oldest first; what is wanted now; the commits that are named.
 type Row<'a> = (&'a [Option<&'a str>], Option<&'a str>, Option<(usize, usize)>);
 

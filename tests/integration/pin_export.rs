@@ -10,7 +10,8 @@ use crate::{
     docs::{fences, project},
     support::{
         cli::{PROGRAM, Sandbox, finish},
-        registry::{OCI_INDEX, OCI_MANIFEST, Registry, Reply, image, index, json_reply, manifest, refusal},
+        registry::{OCI_INDEX, OCI_MANIFEST, Registry, image, image_of, index, json_reply, manifest, refusal},
+        scripted::Reply,
     },
 };
 
@@ -136,6 +137,141 @@ fn a_list_or_a_manifest_that_cannot_be_read_stops_everything() {
     assert_eq!(sandbox.read("pins.txt"), "container/cms==staging\n");
 }
 
+const CLUSTER: &str = "apiVersion: bobbypin.dev/v1alpha1
+kind: Cluster
+metadata: {name: edge}
+spec:
+  platform: {kind: cozystack, version: v1.6.2, live: true}
+  pins: {mirrors: {quay.io: git.example.org/mirror}}
+";
+
+/// A pin whose candidate waits; no manifest names either yet.
+fn pins(candidate: &str) -> String {
+    let entry = |tag: &str, bytes: &str| {
+        format!("tag: \"{tag}\", digest: \"{}\", mediaType: {OCI_INDEX}", Digest::of(bytes.as_bytes()))
+    };
+    format!(
+        "apiVersion: bobbypin.dev/v1alpha1\nkind: Pins\nmetadata: {{name: edge}}\nspec:\n  pins:\n  - {{name: ouroboros-image, reference: \
+         quay.io/acme/proxy, {}, platforms: [linux/amd64],\n     candidate: {{{}, platforms: [linux/amd64], firstSeen: \
+         \"2026-01-31T12:00:00Z\"}}}}\n",
+        entry("0.8.1", "pinned"),
+        entry(candidate, "candidate")
+    )
+}
+
+#[test]
+fn what_is_pinned_is_kept_at_its_mirror_before_any_manifest_names_it_there() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("clusters/edge/cluster.yaml", CLUSTER);
+    sandbox.write("clusters/edge/pins.yaml", pins("0.9.0"));
+    let (pinned, candidate) = (Digest::of(b"pinned"), Digest::of(b"candidate"));
+    let registry = ["--registry", "git.example.org"];
+    let export = ["pin", "export", "--format", "gitea-pins", "--owner", "mirror", "--quiet"];
+    let mut wanted = ["0.8.1", "0.9.0", pinned.as_str(), candidate.as_str()]
+        .map(|version| format!("container/acme/proxy=={version}\n"));
+    wanted.sort();
+    let list = sandbox.run(&[&export[..], &registry].concat()).expect(0).stdout;
+    assert_eq!(list, wanted.concat());
+    let would_go = |more: &[&str]| {
+        let report =
+            sandbox.run(&[&["pin", "reap-check", "-o", "json"], &registry[..], more].concat()).expect(0).json();
+        report["reaped"].as_array().expect("a list").len()
+    };
+    assert_eq!(would_go(&[]), 2);
+    sandbox.write("kept.txt", list);
+    assert_eq!(would_go(&["--pins-file", "kept.txt"]), 0);
+    // Without its settings nobody knows where a cluster pulls from, and the list would be too short.
+    sandbox.write("clusters/edge/cluster.yaml", "kind: Cluster\n");
+    sandbox.run(&[&export[..], &registry].concat()).expect(2);
+}
+
+#[test]
+fn a_candidate_of_the_same_tag_is_copied_beside_the_pin_and_never_over_it() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("clusters/edge/cluster.yaml", CLUSTER);
+    sandbox.write("clusters/edge/pins.yaml", pins("0.8.1"));
+    let (pinned, candidate) = (Digest::of(b"pinned"), Digest::of(b"candidate"));
+    let ran = sandbox.run(&["pin", "export", "--format", "crane"]).expect(0);
+    assert_eq!(
+        ran.stdout,
+        format!(
+            "crane copy quay.io/acme/proxy@{pinned} git.example.org/mirror/acme/proxy:0.8.1\ncrane copy quay.io/acme/proxy@{candidate} \
+             git.example.org/mirror/acme/proxy@{candidate}\n"
+        )
+    );
+    let remark = format!(
+        "by its digest alone: quay.io/acme/proxy:0.8.1@{candidate}, since its tag of the mirror is for quay.io/acme/proxy:0.8.1@{pinned}"
+    );
+    assert!(ran.stderr.contains(&remark), "{}", ran.told());
+}
+
+#[test]
+fn signatures_of_files_that_flux_fetches_are_kept_too() {
+    let files = |of: &str| image_of(of, "application/vnd.cncf.flux.config.v1+json");
+    let (by_tag, by_digest) = (files("by tag"), files("by digest"));
+    let signature = |bytes: &[u8]| format!("{}.sig", Digest::of(bytes).as_str().replace(':', "-"));
+    let of_tag = by_tag.clone();
+    let of_digest = by_digest.clone();
+    let tags = json!({"name": "acme/files", "tags": ["latest", signature(&by_tag), signature(&by_digest)]});
+    let registry = Registry::start(move |asked| {
+        let (_, path) = asked.place.split_once(' ').expect("a method and a path");
+        let path = path.strip_prefix("/v2/acme/files/").unwrap_or(path);
+        if path == "/v2/" {
+            return json_reply(200, &json!({}));
+        } else if path.starts_with("tags/list") {
+            return json_reply(200, &tags);
+        }
+        let version = path.strip_prefix("manifests/").unwrap_or_default();
+        match version {
+            "latest" => manifest(OCI_MANIFEST, &of_tag),
+            _ if version == Digest::of(&of_tag).as_str() => manifest(OCI_MANIFEST, &of_tag),
+            _ if version == Digest::of(&of_digest).as_str() => manifest(OCI_MANIFEST, &of_digest),
+            _ => refusal(404, "MANIFEST_UNKNOWN"),
+        }
+    });
+    let source = |name: &str, reference: &str| {
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {{name: {name}, namespace: flux}}\nspec: {{url: \
+             'oci://{}/acme/files', ref: {{{reference}}}, verify: {{provider: cosign}}}}\n---\n",
+            registry.name()
+        )
+    };
+    let sandbox = Sandbox::empty();
+    let pinned = source("pinned", &format!("digest: '{}'", Digest::of(&by_digest)));
+    sandbox.write("files.yaml", source("floating", "tag: latest") + &pinned);
+    let name = registry.name();
+    let export = ["--timeout", "20s", "pin", "export", "--format", "gitea-pins", "--online", "--registry"];
+    let ran = sandbox.run(&[&export[..], &[&name, "--owner", "acme"]].concat()).expect(0);
+    let mut wanted =
+        ["latest".to_owned(), Digest::of(&by_digest).to_string(), signature(&by_tag), signature(&by_digest)]
+            .map(|version| format!("container/files=={version}\n"));
+    wanted.sort();
+    assert_eq!(ran.stdout, wanted.concat(), "{}", ran.told());
+}
+
+#[test]
+fn an_index_without_end_is_no_answer_and_nobody_asks_for_its_parts() {
+    let parts: Vec<_> = (0..257).map(|number| image(&number.to_string())).collect();
+    let all: Vec<_> = parts.iter().map(|part| (part.as_slice(), "linux/amd64")).collect();
+    let large = index(&all);
+    let registry = Registry::start(move |asked| match asked.place.split_once("/acme/cms/manifests/") {
+        Some((_, version)) if version == "staging" || version == Digest::of(&large).as_str() => {
+            manifest(OCI_INDEX, &large)
+        }
+        Some(_) => refusal(404, "MANIFEST_UNKNOWN"),
+        None if asked.place.contains("/tags/list") => {
+            json_reply(200, &json!({"name": "acme/cms", "tags": ["staging"]}))
+        }
+        None if asked.place.ends_with("/v2/") => json_reply(200, &json!({})),
+        None => refusal(404, "NAME_UNKNOWN"),
+    });
+    let sandbox = Sandbox::empty();
+    sandbox.write("apps/cms.yaml", release(&registry.name(), "staging"));
+    let ran = sandbox.run(&["--timeout", "20s", "pin", "export", "--format", "oci-list", "--online"]).expect(5);
+    assert!(ran.stderr.contains("the index names more than 256 manifests"), "{}", ran.told());
+    assert!(registry.count("") < 20, "{}", registry.count(""));
+}
+
 #[test]
 fn registries_are_asked_for_what_indexes_name_and_for_signatures_and_without_an_answer_nothing_is_written() {
     let (amd64, arm64) = (image("amd64"), image("arm64"));
@@ -175,7 +311,7 @@ fn registries_are_asked_for_what_indexes_name_and_for_signatures_and_without_an_
         "--online",
     ];
     let ran = sandbox.run(&export).expect(0);
-    assert!(ran.stderr.contains(&format!("gone: {name}/acme/cms:gone is not in its registry")), "{}", ran.told());
+    assert!(ran.stderr.contains(&format!("missing: {name}/acme/cms:gone is not in its registry")), "{}", ran.told());
     let digest = Digest::of(&both);
     let hex = &digest.as_str()["sha256:".len()..];
     let mut wanted = vec![

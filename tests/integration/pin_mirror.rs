@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::{
     cli::{Ran, Sandbox},
-    registry::{Asked, OCI_INDEX, OCI_MANIFEST, Registry, Reply, chart, image, index, json_reply, manifest, refusal},
+    registry::{Asked, OCI_INDEX, OCI_MANIFEST, Registry, chart, image, index, json_reply, manifest, refusal},
+    scripted::Reply,
 };
 
 /// What a mirror has; each knob is one thing that may be wrong.
@@ -121,6 +122,28 @@ fn chart_image_and_hook_must_be_at_the_mirror_with_the_same_bytes() {
         let (ran, found) = check(mirror);
         assert_eq!((ran.code, found), (Some(code), rows(states)), "{mirror:?}");
     }
+}
+
+#[test]
+fn a_digest_that_cannot_be_compared_is_not_called_none() {
+    let sandbox = Sandbox::edge();
+    let spec = "spec:\n  pins: {mirrors: {quay.io: registry.example.org/quay}}\n";
+    sandbox.replace("clusters/edge/cluster.yaml", "spec:\n", spec);
+    let image = format!("registry.example.org/quay/acme/web:1@sha512:{}", "0".repeat(128));
+    sandbox.write(
+        "clusters/edge/manifests/web.yaml",
+        format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec: {{containers: [{{name: web, image: '{image}'}}]}}\n"),
+    );
+    let report = sandbox.run(&["pin", "mirror", "--check", "-o", "json"]).expect(5).json();
+    let rows = report["pulled"].as_array().expect("a list").iter();
+    let row = rows.filter(|row| row["mirror"] == image.as_str()).collect::<Vec<_>>();
+    assert_eq!(
+        row.iter().map(|row| (&row["state"], &row["message"])).collect::<Vec<_>>(),
+        [(
+            &json!("unknown"),
+            &json!("it has a digest of sha512, and only those of sha256 can be compared (UnsupportedDigest)")
+        )]
+    );
 }
 
 #[test]

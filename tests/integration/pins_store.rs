@@ -8,7 +8,10 @@ use std::{
 use bobbypin::model::digest::Digest;
 use serde_json::json;
 
-use crate::support::registry::{Asked, OCI_INDEX, OCI_MANIFEST, Registry, Reply, image, index, manifest, refusal};
+use crate::support::{
+    registry::{Asked, OCI_INDEX, OCI_MANIFEST, Registry, image, image_of, index, manifest, refusal},
+    scripted::Reply,
+};
 
 /// The registry.
 pub(crate) struct Store {
@@ -23,6 +26,8 @@ struct Content {
     blobs: BTreeMap<String, Vec<u8>>,
     /// Repositories that nobody may read.
     refused: Vec<String>,
+    /// What happens while the next question is answered.
+    meanwhile: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Store {
@@ -129,6 +134,18 @@ impl Store {
         });
     }
 
+    /// Pushes what is neither a chart nor an image.
+    pub(crate) fn push_files(&self, repository: &str, tag: &str) -> Digest {
+        let files = image_of(tag, "application/vnd.cncf.flux.config.v1+json");
+        self.change(|content| content.push(repository, tag, OCI_MANIFEST, files.clone()));
+        Digest::of(&files)
+    }
+
+    /// Does something while the next question is answered.
+    pub(crate) fn meanwhile(&self, what: impl FnOnce() + Send + 'static) {
+        self.change(|content| content.meanwhile = Some(Box::new(what)));
+    }
+
     fn change(&self, change: impl FnOnce(&mut Content)) {
         change(&mut self.content.lock().expect("no thread panics with it"));
     }
@@ -142,7 +159,10 @@ impl Content {
         }
     }
 
-    fn answer(&self, asked: &Asked) -> Reply {
+    fn answer(&mut self, asked: &Asked) -> Reply {
+        if let Some(meanwhile) = self.meanwhile.take() {
+            meanwhile();
+        }
         let path = asked.place.split(' ').nth(1).unwrap_or_default().trim_start_matches("/v2/");
         if let Some((repository, reference)) = path.split_once("/manifests/") {
             if self.refused.iter().any(|refused| refused == repository) {

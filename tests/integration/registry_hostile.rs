@@ -22,9 +22,12 @@ use bobbypin::{
 };
 use serde_json::{Value, json};
 
-use crate::support::registry::{
-    Asked, OCI_INDEX, OCI_MANIFEST, PASSWORD, Registry, Reply, TOKEN, image, image_of, index, json_reply, manifest,
-    refusal, typed,
+use crate::support::{
+    registry::{
+        Asked, OCI_INDEX, OCI_MANIFEST, PASSWORD, Registry, TOKEN, flood, image, image_of, index, json_reply, manifest,
+        refusal, typed,
+    },
+    scripted::Reply,
 };
 
 /// How long a question may take that is never answered, in seconds.
@@ -272,7 +275,7 @@ const CASES: &[(&str, Outcome, Lie)] = &[
     // Too much, too slow, too little.
     ("a body without end", "TooLarge", |a, _| {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {OCI_INDEX}\r\n\r\n{{");
-        when(a, About::Get, Reply::Flood(head.into_bytes()))
+        when(a, About::Get, flood(head))
     }),
     ("a body of ten gigabytes, in words", "TooLarge", |a, _| {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {OCI_INDEX}\r\ncontent-length: 10737418240\r\n\r\n{{");
@@ -350,6 +353,14 @@ const CASES: &[(&str, Outcome, Lie)] = &[
         let reply = Reply::Answer(404, "content-type: text/plain\r\n".to_owned(), b"{\"errors\":[]}".to_vec());
         manifests(a, reply)
     }),
+    ("a 404 of nobody", "Malformed", |a, _| manifests(a, Reply::status(404))),
+    ("a 404 of a gateway that has no such route", "Malformed", |a, _| {
+        manifests(a, json_reply(404, &json!({"message": "no Route matched with those values"})))
+    }),
+    ("a HEAD without a route, and the truth", "Present: Present Present", |a, _| match about(a) {
+        About::Head => Some(Reply::status(404).with("content-type: application/problem+json")),
+        _ => None,
+    }),
     ("a 404 that means a refusal", "Malformed", |a, _| match about(a) {
         About::Head => Some(Reply::status(404).with("content-type: text/plain")),
         About::Get => Some(refusal(404, "DENIED")),
@@ -406,7 +417,7 @@ const CASES: &[(&str, Outcome, Lie)] = &[
     ("a token with a line break", "Malformed", |a, _| token(a, json_reply(200, &json!({"token": "a\r\nx: y"})))),
     ("a page for a token", "Malformed", |a, _| token(a, typed("text/html", b"<html>"))),
     ("a huge token", "TooLarge", |a, _| token(a, json_reply(200, &json!({"token": "x".repeat(100_000)})))),
-    ("a token without end", "TooLarge", |a, _| token(a, Reply::Flood(b"HTTP/1.1 200 OK\r\n\r\n{".to_vec()))),
+    ("a token without end", "TooLarge", |a, _| token(a, flood(b"HTTP/1.1 200 OK\r\n\r\n{"))),
     ("a token a byte at a time", "Timeout", |a, _| {
         token(a, Reply::Drip(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{".to_vec()))
     }),

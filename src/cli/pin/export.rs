@@ -96,15 +96,15 @@ pub(super) fn run(run: &Run<'_>, args: &ExportArgs) -> Result<Exit, Failure> {
         })?;
     let Kept { keep, open, commits, unread } = kept;
     let mut keep = args.selected(keep);
-    let mut gone = BTreeSet::new();
+    let mut missing = BTreeSet::new();
     if args.online {
         let asked = export::ask(&mut keep, &registries(run, &checkout, 0)?);
         if !asked.unanswered.is_empty() {
             return Err(Failure::Unanswered(asked.unanswered.into_iter().collect()));
         }
-        gone = asked.gone;
+        missing = asked.missing;
     }
-    let tables = load::mirrors(&checkout.tree, &selection);
+    let tables: Vec<_> = load::mirrors(&checkout.tree, &selection)?.into_values().collect();
     let copies = match args.format {
         Format::Regsync | Format::Crane => formats::copies(&keep, &tables.iter().collect::<Vec<_>>()),
         Format::GiteaPins | Format::OciList | Format::Skopeo => Copies::default(),
@@ -117,17 +117,21 @@ pub(super) fn run(run: &Run<'_>, args: &ExportArgs) -> Result<Exit, Failure> {
         Format::GiteaPins => merged(args, &keep, old.as_ref())?,
         Format::OciList => formats::oci_list(&keep),
         Format::Regsync => formats::regsync(&copies),
-        Format::Skopeo => formats::skopeo(&keep),
+        Format::Skopeo => formats::skopeo(&keep, &tables.iter().collect::<Vec<_>>()),
         Format::Crane => formats::crane(&copies),
     };
     if !args.online {
         run.printer.remark("not in it: what indexes name, and signatures; say --online to ask the registries");
     }
-    for reference in gone {
-        run.printer.remark(&format!("gone: {reference} is not in its registry"));
+    for reference in missing {
+        run.printer.remark(&format!("missing: {reference} is not in its registry"));
     }
     for reference in &copies.unmirrored {
         run.printer.remark(&format!("not in it: {reference} has no mirror in spec.pins.mirrors"));
+    }
+    for (reference, by) in &copies.displaced {
+        let how = if reference.digest.is_some() { "by its digest alone" } else { "not in it" };
+        run.printer.remark(&format!("{how}: {reference}, since its tag of the mirror is for {by}"));
     }
     remark_open(run, "not in it", &open);
     for problem in unread {
@@ -138,7 +142,7 @@ pub(super) fn run(run: &Run<'_>, args: &ExportArgs) -> Result<Exit, Failure> {
     }
     let is_changed = old.is_none_or(|old| *old.bytes != *text.as_bytes());
     if let Some(out) = args.out.as_ref().filter(|_| is_changed) {
-        files::write(&run.here.join(out), text.as_bytes())?;
+        files::write_through(&run.here.join(out), text.as_bytes())?;
     }
     match (args.output, &args.out) {
         (Output::Json, _) => {

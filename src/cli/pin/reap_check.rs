@@ -30,7 +30,7 @@ pub(super) struct ReapCheckArgs {
     #[arg(long, value_name = "HOST")]
     registry: Option<String>,
     /// What the cleaner sees running, as `kubectl get pods,deployments,… -A -o yaml` prints it; `-` reads standard input; may
-    /// be repeated [default: what the repository does not suspend or scale to zero]
+    /// be repeated [default: the images of what the repository does not suspend or scale to zero]
     #[arg(long, value_name = "FILE")]
     live: Vec<PathBuf>,
     /// The cleaner's list of what to keep, with lines as `container/name==version`

@@ -23,7 +23,7 @@ use crate::{
     model::pins::{Pin, PinName},
     ops::{
         pin::{
-            update::{Request, Update, update, write},
+            update::{LeftOut, Request, Update, update, write},
             write_values::write_values,
         },
         selection::Selection,
@@ -80,9 +80,10 @@ pub(super) fn run(run: &Run<'_>, args: &UpdateArgs) -> Result<Exit, Failure> {
     if !args.dry_run {
         write(&checkout.repository, &updates)?;
         for (path, edited) in values.iter().filter(|(_, edited)| !edited.changes.is_empty()) {
-            files::write(&run.here.join(path), edited.text.as_bytes())?;
+            files::write_through(&run.here.join(path), edited.text.as_bytes())?;
         }
     }
+    remark(run, args, &updates);
     let outcomes = || updates.iter().flat_map(|update| update.outcomes.values());
     let is_wrong = outcomes().any(Outcome::is_problem);
     let is_unknown = outcomes().any(|outcome| matches!(outcome, Outcome::Unknown(_)));
@@ -96,16 +97,42 @@ pub(super) fn run(run: &Run<'_>, args: &UpdateArgs) -> Result<Exit, Failure> {
                 run.printer.remark("next: look at it and commit it");
             }
         }
-        Output::Json => run.printer.result(&format!("{:#}\n", json(&updates, args.dry_run, exit))),
+        Output::Json => {
+            run.printer.result(&format!("{:#}\n", json(&updates, &values, args.dry_run, exit)));
+        }
     }
     Ok(exit)
+}
+
+/// What was not looked at, or not written.
+fn remark(run: &Run<'_>, args: &UpdateArgs, updates: &[Update]) {
+    let has_moved = |update: &Update| update.outcomes.values().any(|one| matches!(one, Outcome::Moved { .. }));
+    for update in updates.iter().filter(|update| update.is_past_cut && has_moved(update)) {
+        run.printer.remark(&format!(
+            "{}: the history of this clone is not long enough to tell whether somebody took back what moved; fetch all of it",
+            update.path
+        ));
+    }
+    for update in updates.iter().filter(|_| !args.write_values.is_empty()) {
+        for (name, why) in &update.left_out {
+            let outcome = PinName::of(name).and_then(|name| update.outcomes.get(&name));
+            let why = match why {
+                LeftOut::Unconfirmed => {
+                    let outcome = outcome.map_or("not asked", word);
+                    format!("its tag did not lead to its digest in this run ({outcome})")
+                }
+                LeftOut::Ambiguous => "another entry of pins.yaml has its repository".to_owned(),
+            };
+            run.printer.remark(&format!("not in the files: {}: {why}", line_safe(name)));
+        }
+    }
 }
 
 /// The files of values as they are to be. All of them are looked at before anything is written.
 fn values<'a>(run: &Run<'_>, args: &'a UpdateArgs, updates: &[Update]) -> Result<Vec<(&'a PathBuf, Edited)>, Failure> {
     let pins = match (args.write_values.as_slice(), updates) {
         ([], _) => return Ok(Vec::new()),
-        (_, [update]) => &update.usable,
+        (_, [update]) => &update.confirmed,
         (_, updates) => {
             let names: Vec<_> = updates.iter().map(|update| update.cluster.as_str()).collect();
             let message =
@@ -181,9 +208,11 @@ fn change(before: Option<&Pin>, after: Option<&Pin>, printer: &Printer) -> Strin
                 text.push_str(&format!("    {}\n", printer.paint(color, &format!("{sign} {side}"))));
             }
         }
-        // Nobody has looked at the signature of what is new.
-        let signature = after.and_then(|pin| pin.signature.as_deref()).map_or("not checked", |_| "as before");
-        text.push_str(&format!("    signature: {signature}\n"));
+    }
+    let signature = |pin: Option<&Pin>| pin.and_then(|pin| pin.signature.clone());
+    if old != new || signature(before) != signature(after) {
+        let signature = signature(after).unwrap_or_else(|| "not checked".to_owned());
+        text.push_str(&format!("    signature: {}\n", line_safe(&signature)));
     }
     text
 }
@@ -210,7 +239,8 @@ fn told(name: PinName, outcome: &Outcome, pin: Option<&Pin>) -> Told {
             Some("run it again then".to_owned()),
         ),
         Outcome::WaitsFor(other) => {
-            (AnsiColor::Yellow, format!("it moves to another version only together with {}", other.as_str()), None)
+            let other = other.as_str();
+            (AnsiColor::Yellow, format!("chart and images of one version go together: it waits for {other}"), None)
         }
         Outcome::TagMoved { to, until } => (
             AnsiColor::Red,
@@ -239,6 +269,11 @@ fn told(name: PinName, outcome: &Outcome, pin: Option<&Pin>) -> Told {
         Outcome::WrongKind(found) => (
             AnsiColor::Red,
             format!("the tag leads to {}, and must lead to {}", found.with_article(), name.kind().with_article()),
+            Some("correct spec.pins in cluster.yaml, or the reference in pins.yaml".to_owned()),
+        ),
+        Outcome::OtherKind(why) => (
+            AnsiColor::Red,
+            why.clone(),
             Some("correct spec.pins in cluster.yaml, or the reference in pins.yaml".to_owned()),
         ),
         Outcome::PlatformMissing(missing) => (
@@ -286,7 +321,7 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::TagMoved { .. } => "tag-moved",
         Outcome::Held { .. } => "held",
         Outcome::Reverted { .. } => "reverted",
-        Outcome::WrongKind(_) => "wrong-kind",
+        Outcome::WrongKind(_) | Outcome::OtherKind(_) => "wrong-kind",
         Outcome::PlatformMissing(_) => "platform-missing",
         Outcome::NotFound => "not-found",
         Outcome::Unsaid(_) => "unsaid",
@@ -295,7 +330,7 @@ fn word(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn json(updates: &[Update], dry_run: bool, exit: Exit) -> Value {
+fn json(updates: &[Update], values: &[(&PathBuf, Edited)], dry_run: bool, exit: Exit) -> Value {
     let pin_json = |pin: Option<&Pin>| {
         pin.map(|pin| json!({"reference": pin.repository, "tag": pin.tag, "digest": pin.digest, "signature": pin.signature}))
     };
@@ -328,8 +363,14 @@ fn json(updates: &[Update], dry_run: bool, exit: Exit) -> Value {
             "changed": update.text.is_some(),
             "written": update.text.is_some() && !dry_run,
             "pins": pins.collect::<Vec<_>>(),
+            "historyIsCut": update.is_past_cut,
             "findings": update.findings,
         })
+    });
+    let changes = values.iter().flat_map(|(path, edited)| edited.changes.iter().map(move |change| (path, change)));
+    let changes = changes.map(|(path, change)| {
+        let ValueChange { line, column, old, new } = change;
+        json!({"path": path, "line": line, "column": column, "old": old, "new": new, "written": !dry_run})
     });
     json!({
         "apiVersion": "bobbypin.dev/v1alpha1",
@@ -337,5 +378,6 @@ fn json(updates: &[Update], dry_run: bool, exit: Exit) -> Value {
         "report": "pin-update",
         "exitReason": exit.reason(),
         "clusters": clusters.collect::<Vec<_>>(),
+        "values": changes.collect::<Vec<_>>(),
     })
 }

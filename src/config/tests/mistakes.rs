@@ -289,6 +289,14 @@ fn mistakes_in_the_cluster_file_are_told_by_key() {
                 ],
             ),
             (
+                "{ghcr.io: registry.example.org/ghcr}",
+                "{docker.io: r.example.org/all, ghcr.io: r.example.org/ghcr, quay.io: r.example.org/all}",
+                &[(
+                    "spec.pins.mirrors[\"quay.io\"]",
+                    "`docker.io` has the mirror `r.example.org/all` already: give each a path of its own",
+                )],
+            ),
+            (
                 "    minAge: 72h\n",
                 "    platforms: [linux, linux/amd64]\n    verify: {secretRef: A}\n",
                 &[

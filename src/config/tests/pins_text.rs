@@ -172,10 +172,10 @@ fn only_entries_that_mean_something_else_change() {
       # not signed upstream
       # (see the wiki)
       - name: ouroboros-chart
-        reference: ghcr.io/lexfrei/charts/ouroboros
+        reference: ghcr.io/lexfrei/charts/ouroboros # not a mirror
         tag: "0.9.0"
         digest: sha256:1111111111111111111111111111111111111111111111111111111111111111
-        mediaType: application/vnd.cncf.helm.config.v1+json
+        mediaType: application/vnd.cncf.helm.config.v1+json # of its config
 
       # the other one
       -   name: ouroboros-image
@@ -199,6 +199,89 @@ fn only_entries_that_mean_something_else_change() {
     assert_eq!(over(&dos(COMMENTED), &parse(COMMENTED)), dos(COMMENTED));
     // The reason of the hold has line ends of its own in a file with others.
     assert_eq!(over(&dos(COMMENTED), &pins), dos(&written));
+}
+
+/// Entries with lines of their own, and comments wherever one can stand.
+const MIXED: &str = "\
+apiVersion: bobbypin.dev/v1alpha1
+kind: Pins
+metadata: {name: edge}
+spec:
+  pins:
+  # the first
+  - {name: ouroboros-chart, reference: ghcr.io/lexfrei/charts/ouroboros, tag: 0.8.1, # inside
+     digest: 'sha256:1111111111111111111111111111111111111111111111111111111111111111',
+     mediaType: application/vnd.cncf.helm.config.v1+json} # behind
+  # the second
+  - # on the dash
+    # below it
+    name: ouroboros-image
+    reference: ghcr.io/lexfrei/ouroboros
+    tag: '0.8.1' # it's \"the\" tag
+    digest: sha256:2222222222222222222222222222222222222222222222222222222222222222
+    mediaType: application/vnd.oci.image.index.v1+json
+    platforms: # all of them
+    - linux/amd64 # the old ones
+    hold: # soon over
+      reason: | # why
+        # no comment
+        anywhere # neither
+      # until we know
+  # the end
+";
+
+#[test]
+fn the_comments_of_a_changed_entry_stay_with_it() {
+    let mut pins = parse(MIXED);
+    assert_eq!(over(MIXED, &pins), MIXED);
+    pins.0.values_mut().for_each(|pin| pin.tag = "0.9.0".to_owned());
+    let written = over(MIXED, &pins);
+    insta::assert_snapshot!(written, @r##"
+    apiVersion: bobbypin.dev/v1alpha1
+    kind: Pins
+    metadata: {name: edge}
+    spec:
+      pins:
+      # the first
+      # inside
+      - name: ouroboros-chart
+        reference: ghcr.io/lexfrei/charts/ouroboros
+        tag: "0.9.0"
+        digest: sha256:1111111111111111111111111111111111111111111111111111111111111111
+        mediaType: application/vnd.cncf.helm.config.v1+json # behind
+      # the second
+      # on the dash
+      # below it
+      # the old ones
+      # why
+      - name: ouroboros-image
+        reference: ghcr.io/lexfrei/ouroboros
+        tag: "0.9.0" # it's "the" tag
+        digest: sha256:2222222222222222222222222222222222222222222222222222222222222222
+        mediaType: application/vnd.oci.image.index.v1+json
+        platforms: [linux/amd64] # all of them
+        hold: # soon over
+          reason: "# no comment\u000aanywhere # neither\u000a"
+          # until we know
+      # the end
+    "##);
+    assert_eq!(parse(&written), pins);
+    pins.0.values_mut().for_each(|pin| pin.tag = "0.9.1".to_owned());
+    assert_eq!(over(&written, &pins), written.replace("0.9.0", "0.9.1"), "they stay where they are from then on");
+}
+
+#[test]
+fn what_has_no_lines_of_its_own_is_written_anew_with_every_comment_at_the_head() {
+    let former = "# Ours.\n\napiVersion: bobbypin.dev/v1alpha1\nkind: Pins # a ledger\nmetadata: {name: edge}\nspec:\n  # one\n  \
+                  pins: [{name: ouroboros-chart, reference: ghcr.io/x/y, tag: 0.8.1, # two\n    digest: \
+                  'sha256:1111111111111111111111111111111111111111111111111111111111111111', mediaType: \
+                  application/vnd.cncf.helm.config.v1+json}]\n# three\n";
+    let pins = Pins(BTreeMap::from([("ouroboros-chart".to_owned(), chart())]));
+    let written = over(former, &pins);
+    let head = "# Ours.\n\n# a ledger\n# one\n# two\n# three\napiVersion: bobbypin.dev/v1alpha1\nkind: Pins\n";
+    assert!(written.starts_with(head), "{written}");
+    assert_eq!(written.matches('#').count(), 5);
+    assert_eq!(parse(&written), pins);
 }
 
 #[test]
@@ -266,7 +349,7 @@ proptest! {
     fn what_is_written_is_what_is_read_again(first in pins(), then in pins()) {
         let text = write_pins(None, &first, &name("edge"));
         prop_assert_eq!(&parse(&text), &first);
-        for former in [&text, &text.replace('\n', "\r\n"), COMMENTED, PINS] {
+        for former in [&text, &text.replace('\n', "\r\n"), COMMENTED, MIXED, PINS] {
             let written = over(former, &then);
             prop_assert_eq!(&parse(&written), &then);
             prop_assert_eq!(&over(&written, &then), &written);

@@ -49,6 +49,15 @@ pub struct PastCommit {
     pub changes: BTreeMap<RepoPath, BlobChange>,
 }
 
+/// What became of some paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// The commits that changed one of them, the newest first.
+    pub commits: Vec<PastCommit>,
+    /// Whether the history that is here ended before as many were found as were asked for.
+    pub is_cut: bool,
+}
+
 /// What a commit did to one path. `None`: no ordinary file there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlobChange {
@@ -77,27 +86,77 @@ impl Repository {
     ///
     /// [`GitError::Object`] when a commit or folder cannot be read.
     pub fn history(&self, tip: &CommitId, paths: &[RepoPath], count: usize) -> Result<Vec<PastCommit>, GitError> {
+        let mut past = Vec::new();
+        if count > 0 {
+            self.walk(tip, paths, |commit| {
+                past.push(commit);
+                past.len() < count
+            })?;
+        }
+        Ok(past)
+    }
+
+    /// The commits up to `tip` that changed one of the paths, the newest first, along the first parents, until each path
+    /// was changed `most` times. At most `commits` of the branch are looked at.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::history`].
+    pub fn changes(
+        &self,
+        tip: &CommitId,
+        paths: &[RepoPath],
+        most: usize,
+        commits: usize,
+    ) -> Result<Changes, GitError> {
+        let mut found: BTreeMap<&RepoPath, usize> = paths.iter().map(|path| (path, 0)).collect();
+        let (mut past, mut seen, mut is_enough) = (Vec::new(), 0, false);
+        let is_whole = self.walk(tip, paths, |commit| {
+            seen += 1;
+            for (path, count) in &mut found {
+                *count += usize::from(commit.changes.contains_key(*path));
+            }
+            is_enough = found.values().all(|count| *count >= most);
+            if !commit.changes.is_empty() {
+                past.push(commit);
+            }
+            !is_enough && seen < commits
+        })?;
+        Ok(Changes { commits: past, is_cut: !is_whole && !is_enough })
+    }
+
+    /// Shows each commit up to `tip`, the newest first, along the first parents, until `goes_on` says no. Whether the
+    /// beginning of the history was reached.
+    fn walk(
+        &self,
+        tip: &CommitId,
+        paths: &[RepoPath],
+        mut goes_on: impl FnMut(PastCommit) -> bool,
+    ) -> Result<bool, GitError> {
         let failed = git_failed(|| format!("the history of {tip}"));
         let mut next = Some(self.inner.find_commit(object_id(tip)).map_err(&failed)?);
-        let mut past = Vec::new();
-        while let Some(commit) = next.take().filter(|_| past.len() < count) {
+        let mut is_first = true;
+        while let Some(commit) = next {
             if commit.parent_count() == 0 && names_a_parent(&commit) {
                 // The end of a shallow clone: what this commit changed cannot be known.
-                break;
+                return Ok(false);
             }
             let parent = match commit.parent_count() {
                 0 => None,
                 _ => match commit.parent(0) {
                     Ok(parent) => Some(parent),
                     // The end of what a server was asked for.
-                    Err(error) if error.code() == ErrorCode::NotFound && !past.is_empty() => break,
+                    Err(error) if error.code() == ErrorCode::NotFound && !is_first => return Ok(false),
                     Err(error) => return Err(failed(error)),
                 },
             };
-            past.push(past_commit(&commit, parent.as_ref(), paths).map_err(&failed)?);
-            next = parent;
+            let goes_on = goes_on(past_commit(&commit, parent.as_ref(), paths).map_err(&failed)?);
+            if !goes_on && parent.is_some() {
+                return Ok(false);
+            }
+            (next, is_first) = (parent, false);
         }
-        Ok(past)
+        Ok(true)
     }
 }
 

@@ -39,7 +39,7 @@ pub use self::{
     api::{ApiRepository, Asked},
     error::{GitError, PublishError},
     header::{CommitHeader, TreeId},
-    history::{BlobChange, BlobId, Flip, LOOP_WINDOW, PastCommit, flips},
+    history::{BlobChange, BlobId, Changes, Flip, LOOP_WINDOW, PastCommit, flips},
     location::{Location, resolve_target, target_address},
     lock::Held,
     prepare::{NewCommit, Prepared, Ready},

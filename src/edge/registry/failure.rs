@@ -14,11 +14,8 @@ use crate::{
         registry::address::AddressRefused,
     },
     model::observed::{Observed, Unknown},
-    pins::artifact::ArtifactError,
+    pins::{artifact::ArtifactError, seen::OTHER_KIND},
 };
-
-/// The reason of what is neither a chart nor an image.
-pub(super) const UNSUPPORTED_KIND: &str = "UnsupportedKind";
 
 /// The longest text of somebody else that is repeated, in bytes.
 const MAX_SAID: usize = 100;
@@ -124,7 +121,7 @@ impl Failure {
             Self::TooLarge { .. } => "TooLarge",
             Self::Mismatch(_) => "Mismatch",
             Self::Malformed(_) | Self::NotOfRegistry => "Malformed",
-            Self::UnsupportedKind(_) => UNSUPPORTED_KIND,
+            Self::UnsupportedKind(_) => OTHER_KIND,
             Self::Credentials(_) => "Credentials",
         }
     }

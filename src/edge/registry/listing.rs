@@ -156,6 +156,9 @@ impl Core {
         if descriptor.size > most {
             return Err(Failure::TooLarge { most, unit: "bytes" });
         }
+        if let Some(kept) = self.contents.as_ref().and_then(|kept| kept.get(repository, &descriptor.digest)) {
+            return Ok(Some(kept));
+        }
         let server = self.server(repository)?;
         let url = server.url(&format!("{}/blobs/{}", repository.path(), descriptor.digest));
         let question =
@@ -163,12 +166,15 @@ impl Core {
         let path = repository.path();
         let answer = self.access.ask(&self.clients, &server, path, question.clone(), deadline).await?;
         let answer = self.follow(&server, question, answer, deadline).await?;
-        let Some(answer) = judge(&server, &Method::GET, answer)? else { return Ok(None) };
+        let Some(answer) = judge(&server, answer)? else { return Ok(None) };
         let found = Digest::of(&answer.body);
         if found != descriptor.digest {
             return Err(Failure::Mismatch(format!(
                 "the registry was asked for this digest and answers with the bytes of another one: {found}"
             )));
+        }
+        if let Some(kept) = &self.contents {
+            kept.put(repository, &descriptor.digest, &answer.body);
         }
         Ok(Some(answer.body))
     }
@@ -204,7 +210,7 @@ impl Core {
         };
         let asked = timeout(deadline.left(), self.access.ask(&self.clients, server, path, question, deadline)).await;
         let answer = asked.unwrap_or(Err(Failure::Timeout { after: deadline.given() }))?;
-        judge(server, &Method::GET, answer)
+        judge(server, answer)
     }
 }
 

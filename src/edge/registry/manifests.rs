@@ -18,6 +18,7 @@ use crate::{
         digest::Digest,
         observed::Observed,
         oci::{Repository, is_tag},
+        pins::ArtifactKind,
     },
     pins::{
         artifact::{Artifact, Child, MANIFEST_TYPES},
@@ -94,7 +95,7 @@ impl Core {
     pub(super) async fn tag_digest(&self, repository: &Repository, tag: &str, deadline: Deadline) -> Asked<Digest> {
         match self.head_tag(repository, tag, deadline).await? {
             Some(Some(named)) => Ok(Some(named)),
-            Some(None) => Ok(self.by_tag(repository, tag, deadline).await?.map(|artifact| artifact.digest)),
+            Some(None) => Ok(self.manifest(repository, tag, deadline).await?.map(|found| found.digest)),
             None => Ok(None),
         }
     }
@@ -135,8 +136,16 @@ impl Core {
         deadline: Deadline,
     ) -> Asked<Artifact> {
         let ask = async {
+            let kept = self.contents.as_ref().and_then(|kept| kept.get(repository, digest));
+            if let Some(artifact) = kept.and_then(|bytes| Artifact::read(&bytes, "").ok()) {
+                return Ok(Some(artifact));
+            }
             let Some(found) = self.exactly(repository, digest, deadline).await? else { return Ok(None) };
-            Ok(Some(Artifact::read(&found.bytes, &found.content_type)?))
+            let artifact = Artifact::read(&found.bytes, &found.content_type)?;
+            if let Some(kept) = self.contents.as_ref().filter(|_| artifact.kind == ArtifactKind::Chart) {
+                kept.put(repository, digest, &found.bytes);
+            }
+            Ok(Some(artifact))
         };
         self.artifacts.get((repository.clone(), digest.clone()), ask).await
     }
@@ -199,7 +208,7 @@ impl Core {
 
     async fn head(&self, repository: &Repository, reference: &str, deadline: Deadline) -> Asked<Option<Digest>> {
         let answer = match self.ask_manifest(Method::HEAD, repository, reference, deadline).await {
-            // Without a body nobody can tell whose 404 it is.
+            // Without a body nobody can tell whose 404 it is, whatever its headers say.
             Err(Failure::NotOfRegistry) => self.ask_manifest(Method::GET, repository, reference, deadline).await,
             other => other,
         };
@@ -215,7 +224,7 @@ impl Core {
     ) -> Asked<HttpAnswer> {
         let server = self.server(repository)?;
         let question = Question {
-            method: method.clone(),
+            method,
             url: server.url(&format!("{}/manifests/{reference}", repository.path())),
             accept: MANIFEST_TYPES.join(", "),
             authorization: None,
@@ -226,7 +235,7 @@ impl Core {
         if server.follows_for_manifests() {
             answer = self.follow(&server, question, answer, deadline).await?;
         }
-        let Some(answer) = judge(&server, &method, answer)? else { return Ok(None) };
+        let Some(answer) = judge(&server, answer)? else { return Ok(None) };
         let kind = answer.kind();
         if !kind.is_empty() && !kind.starts_with("application/") {
             return Err(Failure::Malformed(format!(
@@ -239,7 +248,7 @@ impl Core {
 }
 
 /// Sorts an answer by its status. `None`: the registry says, in its own words, that there is nothing.
-pub(super) fn judge(server: &Server, method: &Method, answer: HttpAnswer) -> Asked<HttpAnswer> {
+pub(super) fn judge(server: &Server, answer: HttpAnswer) -> Asked<HttpAnswer> {
     match answer.status {
         200 => {
             let encoding = answer.header(header::CONTENT_ENCODING).unwrap_or("identity");
@@ -251,7 +260,7 @@ pub(super) fn judge(server: &Server, method: &Method, answer: HttpAnswer) -> Ask
         300..=399 => Err(Failure::redirected(&answer)),
         401 => Err(Failure::Unauthorized { registry: server.name.clone(), note: String::new() }),
         403 => Err(Failure::Forbidden),
-        404 if says_absent(method, &answer) => Ok(None),
+        404 if says_absent(&answer) => Ok(None),
         404 => Err(Failure::NotOfRegistry),
         status @ 500..=599 => Err(Failure::ServerError { status }),
         status => Err(Failure::Status { status }),
@@ -259,11 +268,7 @@ pub(super) fn judge(server: &Server, method: &Method, answer: HttpAnswer) -> Ask
 }
 
 /// Whether it is the registry that says so, and not some proxy before it.
-fn says_absent(method: &Method, answer: &HttpAnswer) -> bool {
-    let kind = answer.kind();
-    if *method == Method::HEAD {
-        return kind.is_empty() || kind.ends_with("json");
-    }
+fn says_absent(answer: &HttpAnswer) -> bool {
     #[derive(Deserialize)]
     struct Refusal {
         errors: Vec<Code>,

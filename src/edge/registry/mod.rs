@@ -11,6 +11,7 @@
 mod access;
 mod address;
 mod challenge;
+mod content_kept;
 mod docker_config;
 mod exchange;
 mod failure;
@@ -37,6 +38,7 @@ use tokio::{
 pub use self::tag_cache::TagCache;
 use self::{
     access::Access,
+    content_kept::ContentKept,
     docker_config::DockerConfig,
     exchange::Clients,
     failure::{Asked, Failure, observed},
@@ -53,7 +55,7 @@ use crate::{
     },
     pins::{
         artifact::{Artifact, Descriptor},
-        seen::{PinSeen, TagSeen},
+        seen::{PinSeen, TagSeen, is_other_kind},
     },
 };
 
@@ -153,6 +155,7 @@ struct Core {
     digests: Memo<(Repository, Digest), Asked<()>>,
     artifacts: Memo<(Repository, Digest), Asked<Artifact>>,
     kept: Option<TagsKept>,
+    contents: Option<ContentKept>,
 }
 
 impl Registries {
@@ -187,6 +190,7 @@ impl Registries {
                 tags: Memo::default(),
                 digests: Memo::default(),
                 artifacts: Memo::default(),
+                contents: settings.cache.as_ref().map(ContentKept::new),
                 kept: settings.cache.map(TagsKept::new),
             },
             jobs: if settings.jobs == 0 { JOBS } else { settings.jobs },
@@ -205,6 +209,14 @@ impl Registries {
             kept.write();
         }
         seen
+    }
+
+    /// The digest that each tag leads to, whatever kind of manifest that is. In the order of the questions.
+    pub fn tag_digests(&self, questions: &[(&Repository, &str)]) -> Vec<Observed<Digest>> {
+        self.all(questions, async |(repository, tag)| {
+            let asked = self.in_time(|deadline| self.core.tag_digest(repository, tag, deadline)).await;
+            self.core.observed(&format!("{repository}:{}", tag.escape_debug()), asked)
+        })
     }
 
     /// What is there of each pin, in the order of the questions.
@@ -247,6 +259,12 @@ impl Registries {
         let asked =
             self.runtime.block_on(self.in_time(|deadline| self.core.blob(repository, descriptor, most, deadline)));
         self.core.observed(&format!("{repository}@{}", descriptor.digest), asked)
+    }
+
+    /// What a digest leads to.
+    pub fn artifact(&self, repository: &Repository, digest: &Digest) -> Observed<Artifact> {
+        let asked = self.runtime.block_on(self.in_time(|deadline| self.core.by_digest(repository, digest, deadline)));
+        self.core.observed(&format!("{repository}@{digest}"), asked)
     }
 
     /// The bytes of a manifest of any kind, whole and hashed.
@@ -315,7 +333,7 @@ fn read_docker_config(path: &Path) -> Result<DockerConfig, RegistryError> {
 /// Whether something is there that is neither a chart nor an image, such as the files that Flux fetches: no other manifests
 /// belong to it.
 pub fn names_nothing(unknown: &Unknown) -> bool {
-    unknown.reason == failure::UNSUPPORTED_KIND
+    is_other_kind(unknown)
 }
 
 /// Why nothing can be asked.

@@ -20,12 +20,18 @@ use crate::{
         selection::Selection,
     },
     pins::{
-        artifact::Artifact,
+        artifact::Child,
         keep::{Because, Keep},
         references::{Open, digest_of, scan},
         seen::TagSeen,
     },
 };
+
+/// The most manifests of one index that are kept, each of which takes questions of its own.
+const MOST_CHILDREN: usize = 256;
+
+/// The most manifests that refer to one digest and are kept.
+const MOST_REFERRERS: usize = 1024;
 
 /// What is to be kept, and what nobody knows about that.
 #[derive(Clone, Debug)]
@@ -88,8 +94,8 @@ pub fn keep(
 /// What the registries said beside what they were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// What is named and not there any more.
-    pub gone: BTreeSet<Reference>,
+    /// What is named and not there.
+    pub missing: BTreeSet<Reference>,
     /// What was not answered, each with the cause: a list without it would be too short.
     pub unanswered: BTreeSet<String>,
 }
@@ -99,12 +105,18 @@ pub fn ask(keep: &mut Keep, registries: &Registries) -> Asked {
     let mut asked = Asked::default();
     let references: Vec<_> = keep.entries.keys().cloned().collect();
     let mut digests: BTreeMap<OciRepository, BTreeSet<Digest>> = BTreeMap::new();
-    for (reference, artifact) in artifacts(&references, registries, &mut asked) {
+    for (reference, digest, children) in artifacts(&references, registries, &mut asked) {
         let known = digests.entry(reference.repository.clone()).or_default();
-        known.insert(artifact.digest.clone());
-        for child in artifact.children {
+        known.insert(digest.clone());
+        if children.len() > MOST_CHILDREN {
+            asked
+                .unanswered
+                .insert(format!("{reference}: the index names more than {MOST_CHILDREN} manifests (TooLarge)"));
+            continue;
+        }
+        for child in children {
             known.insert(child.digest.clone());
-            let because = Because::Child { of: artifact.digest.clone(), platform: child.platform };
+            let because = Because::Child { of: digest.clone(), platform: child.platform };
             keep.add(by_digest(&reference.repository, &child.digest), because);
         }
     }
@@ -114,6 +126,10 @@ pub fn ask(keep: &mut Keep, registries: &Registries) -> Asked {
         .collect();
     for ((repository, digest), seen) in all.iter().zip(registries.all_referrers(&all)) {
         match seen {
+            Observed::Present(found) if found.len() > MOST_REFERRERS => {
+                let message = format!("more than {MOST_REFERRERS} manifests refer to it (TooLarge)");
+                asked.unanswered.insert(format!("{repository}@{digest}: {message}"));
+            }
             Observed::Present(found) => {
                 for descriptor in found {
                     keep.add(by_digest(repository, &descriptor.digest), Because::Refers { to: (*digest).clone() });
@@ -142,12 +158,13 @@ pub fn ask(keep: &mut Keep, registries: &Registries) -> Asked {
     asked
 }
 
-/// What the references lead to, by their digests and by their tags, which may be two things.
+/// What the references lead to, by their digests and by their tags, which may be two things: the digest, and what an index
+/// names.
 fn artifacts<'r>(
     references: &'r [Reference],
     registries: &Registries,
     asked: &mut Asked,
-) -> Vec<(&'r Reference, Artifact)> {
+) -> Vec<(&'r Reference, Digest, Vec<Child>)> {
     let with_digest: Vec<_> =
         references.iter().filter_map(|reference| Some((reference, digest_of(reference)?))).collect();
     let by_digest: Vec<_> = with_digest
@@ -185,13 +202,30 @@ fn artifacts<'r>(
         Observed::Unknown(unknown) => Observed::Unknown(unknown),
     });
     let references = with_digest.iter().map(|(reference, _)| *reference).chain(with_tag.iter().map(|(one, ..)| *one));
-    let mut found = Vec::new();
-    for (reference, observed) in references.zip(of_digests.chain(of_tags)) {
+    let (mut found, mut unsorted) = (Vec::new(), Vec::new());
+    for (at, (reference, observed)) in references.zip(of_digests.chain(of_tags)).enumerate() {
+        let is_by_digest = at < with_digest.len();
         match observed {
-            Observed::Present(artifact) => found.extend(artifact.map(|artifact| (reference, artifact))),
-            Observed::Absent => drop(asked.gone.insert(reference.clone())),
-            // What is neither a chart nor an image, as the files that Flux fetches, names nothing else.
-            Observed::Unknown(unknown) if names_nothing(&unknown) => (),
+            Observed::Present(artifact) => {
+                found.extend(artifact.map(|artifact| (reference, artifact.digest, artifact.children)));
+            }
+            Observed::Absent => drop(asked.missing.insert(reference.clone())),
+            // What is neither a chart nor an image, as the files that Flux fetches, names nothing else, and may be signed.
+            Observed::Unknown(unknown) if names_nothing(&unknown) => match digest_of(reference) {
+                Some(digest) if is_by_digest => found.push((reference, digest, Vec::new())),
+                _ => unsorted.push(reference),
+            },
+            Observed::Unknown(unknown) => {
+                asked.unanswered.insert(format!("{reference}: {} ({})", unknown.message, unknown.reason));
+            }
+        }
+    }
+    let tags: Vec<_> =
+        unsorted.iter().filter_map(|reference| Some((&reference.repository, reference.tag.as_deref()?))).collect();
+    for (reference, observed) in unsorted.iter().zip(registries.tag_digests(&tags)) {
+        match observed {
+            Observed::Present(digest) => found.push((reference, digest, Vec::new())),
+            Observed::Absent => drop(asked.missing.insert((*reference).clone())),
             Observed::Unknown(unknown) => {
                 asked.unanswered.insert(format!("{reference}: {} ({})", unknown.message, unknown.reason));
             }

@@ -13,7 +13,7 @@ use crate::{
         selection::Selection,
     },
     pins::{
-        mirror::{MirrorState, at_mirror, at_upstream},
+        mirror::{MirrorState, at_mirror, at_upstream, not_comparable},
         references::{digest_of, scan},
     },
 };
@@ -76,8 +76,7 @@ pub fn pulled(tree: &Tree, selection: &Selection, now: Timestamp) -> Result<Vec<
     Ok(all)
 }
 
-/// Asks the mirrors. The answers are in the order of what is pulled; `None` for what has no mirror, or no digest that a mirror
-/// could answer for.
+/// Asks the mirrors. The answers are in the order of what is pulled; `None` for what has no mirror, or no digest.
 pub fn check(pulled: &[Pulled], registries: &Registries) -> Vec<Option<MirrorState>> {
     let at_mirrors: Vec<Option<(&Reference, Digest, &[String])>> = pulled
         .iter()
@@ -97,9 +96,11 @@ pub fn check(pulled: &[Pulled], registries: &Registries) -> Vec<Option<MirrorSta
         })
         .collect();
     let mut answers = registries.pins_seen(&questions).into_iter();
-    let states = at_mirrors.iter().map(|asked| {
-        let (_, digest, _) = asked.as_ref()?;
-        Some(MirrorState::of(digest, &answers.next().expect("there is an answer for every question")))
+    let states = pulled.iter().zip(&at_mirrors).map(|(one, asked)| match asked {
+        Some((_, digest, _)) => {
+            Some(MirrorState::of(digest, &answers.next().expect("there is an answer for every question")))
+        }
+        None => one.mirror.as_ref()?.digest.as_deref().map(not_comparable),
     });
     states.collect()
 }

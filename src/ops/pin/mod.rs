@@ -16,7 +16,10 @@ use crate::{
         load::{self, Cluster, LoadError, Seen},
         selection::Selection,
     },
-    pins::references::{File, Scan, scan},
+    pins::{
+        mirror::at_mirror,
+        references::{File, Found, Scan, Usage, scan},
+    },
 };
 
 pub mod export;
@@ -48,6 +51,9 @@ pub enum PinError {
     /// A file could not be written. Those before it were.
     #[error("cannot write the pins")]
     File(#[from] FileError),
+    /// Somebody else wrote to it while registries were asked.
+    #[error("{0} was changed while the registries were asked; nothing was written")]
+    Overtaken(RepoPath),
     /// There are no files.
     #[error("a bare repository has no files to change")]
     Bare,
@@ -64,7 +70,8 @@ fn repositories<'a>(written: impl Iterator<Item = &'a str>) -> BTreeMap<String, 
     written.filter_map(parse).collect()
 }
 
-/// What the YAML files of a tree name. Those of clusters that are not asked for are left out.
+/// What the YAML files of a tree name. Those of clusters that are not asked for are left out. What a cluster pins it is to pull
+/// from its mirrors, so it is named there too, before any manifest does.
 fn references(tree: &Tree, selection: &Selection) -> Result<Scan, LoadError> {
     let known = load::names(tree);
     let unknown: Vec<_> =
@@ -72,7 +79,18 @@ fn references(tree: &Tree, selection: &Selection) -> Result<Scan, LoadError> {
     if !unknown.is_empty() {
         return Err(LoadError::UnknownCluster { unknown, known: known.iter().map(ToString::to_string).collect() });
     }
-    files(tree, selection).and_then(|files| scan(&files)).map_err(LoadError::Problems)
+    let mut scan = files(tree, selection).and_then(|files| scan(&files)).map_err(LoadError::Problems)?;
+    let mirrors = load::mirrors(tree, selection)?;
+    let tables: BTreeMap<_, _> = mirrors.iter().map(|(folder, table)| (folder.join("pins.yaml"), table)).collect();
+    let at_mirrors = scan.found.iter().filter(|found| matches!(found.usage, Usage::Pinned | Usage::Candidate));
+    let at_mirrors = at_mirrors.filter_map(|found| {
+        let reference = at_mirror(&found.reference, tables.get(found.place.path.as_str())?)?;
+        Some(Found { reference, ..found.clone() })
+    });
+    let at_mirrors: Vec<_> = at_mirrors.collect();
+    scan.found.extend(at_mirrors);
+    scan.found.sort();
+    Ok(scan)
 }
 
 /// The YAML files of a tree, as text.

@@ -22,7 +22,8 @@ pub struct Request {
     pub clusters: Selection,
     /// The only registry that is cleaned; `None`: all.
     pub registry: Option<String>,
-    /// What runs, as `kubectl get … -o yaml` prints it; empty: what the files do not suspend or scale to zero.
+    /// What runs, as `kubectl get … -o yaml` prints it; empty: the images of what the files do not suspend or scale
+    /// to zero.
     pub live: Vec<Source>,
     /// The cleaner's own list.
     pub pins_file: Option<Source>,

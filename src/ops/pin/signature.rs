@@ -12,6 +12,10 @@ use crate::{
 /// The most bytes of one signature with all that belongs to it.
 const MOST_BYTES: u64 = 1 << 20;
 
+/// The most manifests and signatures that are read for one digest. Each may take as long as an answer may, and anybody who
+/// may write to the repository can add some.
+const MOST_READ: usize = 64;
+
 /// Looks through everything that refers to a digest for a signature by the wanted signer.
 pub fn signed(registries: &Registries, repository: &Repository, digest: &Digest, signer: &Signer) -> Signed {
     if !signature::AVAILABLE {
@@ -22,14 +26,24 @@ pub fn signed(registries: &Registries, repository: &Repository, digest: &Digest,
         Observed::Absent => Vec::new(),
         Observed::Unknown(why) => return Signed::Unknown(why),
     };
-    let mut refused = Vec::new();
+    let (mut refused, mut read) = (Vec::new(), 0);
+    let mut may_read = || {
+        read += 1;
+        read <= MOST_READ
+    };
     for referrer in &referrers {
+        if !may_read() {
+            break;
+        }
         let manifest = match registries.manifest(repository, &referrer.digest) {
             Observed::Present(manifest) => manifest,
             Observed::Absent => continue,
             Observed::Unknown(why) => return Signed::Unknown(why),
         };
         for layer in signature::layers(&manifest) {
+            if !may_read() {
+                break;
+            }
             let place =
                 Descriptor { media_type: layer.media_type.clone(), digest: layer.digest.clone(), size: MOST_BYTES };
             let content = match registries.blob(repository, &place, MOST_BYTES) {
@@ -45,8 +59,12 @@ pub fn signed(registries: &Registries, repository: &Repository, digest: &Digest,
     }
     refused.sort();
     refused.dedup();
-    Signed::No(match refused.as_slice() {
+    let mut why = match refused.as_slice() {
         [] => "it has no signature that cosign made".to_owned(),
         refused => format!("none of its signatures is a proof: {}", refused.join("; ")),
-    })
+    };
+    if read > MOST_READ {
+        why += &format!("; only the first {MOST_READ} manifests and signatures that refer to it were looked at");
+    }
+    Signed::No(why)
 }

@@ -6,7 +6,7 @@ use crate::{
     manifest::yaml::scalar,
     model::oci::Reference,
     pins::{
-        keep::{Because, Keep},
+        keep::{Because, Keep, Rank},
         mirror::{at_mirror, at_upstream},
     },
 };
@@ -14,16 +14,22 @@ use crate::{
 /// What is to be copied where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Copies {
-    /// From, and to.
+    /// From, and to. No two lead to the same name.
     pub pairs: BTreeSet<(Reference, Reference)>,
     /// What has no mirror.
     pub unmirrored: BTreeSet<Reference>,
+    /// What cannot have its tag at the mirror, and what has it. With a digest it is copied all the same, by that alone.
+    pub displaced: BTreeSet<(Reference, Reference)>,
 }
 
 /// Where everything is to be copied, by the mirrors of each cluster. A reference that leads to a mirror already is copied
 /// from what that is a mirror of. What an index brings along is left out.
+///
+/// A tag leads to one digest. Where several references would get the same tag of a mirror, the pin has it, then what is named
+/// now; with the same right one with a digest.
 pub fn copies(keep: &Keep, mirrors: &[&BTreeMap<String, String>]) -> Copies {
     let mut copies = Copies::default();
+    let mut sources: BTreeMap<String, BTreeMap<(Reference, Reference), Rank>> = BTreeMap::new();
     for (reference, reasons) in &keep.entries {
         if reasons.iter().all(|because| matches!(because, Because::Child { .. })) {
             continue;
@@ -35,7 +41,24 @@ pub fn copies(keep: &Keep, mirrors: &[&BTreeMap<String, String>]) -> Copies {
         if pairs.is_empty() {
             copies.unmirrored.insert(reference.clone());
         }
-        copies.pairs.extend(pairs);
+        let rank = reasons.iter().map(Because::rank).min().unwrap_or(Rank::Other);
+        for pair in pairs {
+            let known = sources.entry(name_at(&pair.1)).or_default().entry(pair).or_insert(rank);
+            *known = rank.min(*known);
+        }
+    }
+    for pairs in sources.into_values() {
+        let mut pairs: Vec<_> = pairs.into_iter().map(|(pair, rank)| (rank, pair)).collect();
+        pairs.sort_by_key(|(rank, (from, _))| (*rank, from.digest.is_none()));
+        let mut pairs = pairs.into_iter().map(|(_, pair)| pair);
+        let Some(first) = pairs.next() else { continue };
+        for (from, to) in pairs.filter(|(from, _)| *from != first.0) {
+            if from.digest.is_some() {
+                copies.pairs.insert((from.clone(), Reference { tag: None, ..to }));
+            }
+            copies.displaced.insert((from, first.0.clone()));
+        }
+        copies.pairs.insert(first);
     }
     copies
 }
@@ -61,10 +84,16 @@ pub fn regsync(copies: &Copies) -> String {
     text
 }
 
-/// The list that `skopeo sync --src yaml` reads: by registry and repository, every tag and every digest.
-pub fn skopeo(keep: &Keep) -> String {
+/// The list that `skopeo sync --src yaml` reads: by registry and repository, every tag and every digest. What leads to a
+/// mirror is copied from what that is a mirror of.
+pub fn skopeo(keep: &Keep, mirrors: &[&BTreeMap<String, String>]) -> String {
+    let upstream = |reference: &Reference| {
+        let upstream: Vec<_> = mirrors.iter().filter_map(|table| at_upstream(reference, table)).collect();
+        if upstream.is_empty() { vec![reference.clone()] } else { upstream }
+    };
+    let references: BTreeSet<_> = keep.entries.keys().flat_map(upstream).collect();
     let mut registries: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
-    for reference in keep.entries.keys() {
+    for reference in &references {
         let repositories = registries.entry(reference.repository.registry()).or_default();
         let versions = repositories.entry(reference.repository.path()).or_default();
         versions.extend(reference.tag.as_deref());
@@ -81,13 +110,15 @@ pub fn skopeo(keep: &Keep) -> String {
     if text.is_empty() { "{}\n".to_owned() } else { text }
 }
 
-/// One command on each line.
+/// One command on each line. What is copied by its digest comes last: a registry may drop what a tag led to before.
 pub fn crane(copies: &Copies) -> String {
     let source = |from: &Reference| match &from.digest {
         Some(digest) => format!("{}@{digest}", from.repository),
         None => name_at(from),
     };
-    copies.pairs.iter().map(|(from, to)| format!("crane copy {} {}\n", source(from), name_at(to))).collect()
+    let mut pairs: Vec<_> = copies.pairs.iter().collect();
+    pairs.sort_by_key(|(_, to)| to.tag.is_none());
+    pairs.iter().map(|(from, to)| format!("crane copy {} {}\n", source(from), name_at(to))).collect()
 }
 
 /// The name under which a registry is to have it: its tag, or its digest when there is no tag.
@@ -104,7 +135,10 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::model::digest::Digest;
+    use crate::{
+        model::{digest::Digest, tree::CommitId},
+        pins::references::{File, scan},
+    };
 
     fn keep() -> Keep {
         let one = |text: &str| Reference::parse(text).expect("a literal that parses");
@@ -159,13 +193,15 @@ mod tests {
           digestTags: true
           referrers: true
         "#);
-        assert_snapshot!(skopeo(&keep), @r#"
+        assert_snapshot!(skopeo(&keep, &[&mirrors]), @r#"
         docker.io:
           images:
             library/alpine:
             - "3"
         ghcr.io:
           images:
+            acme/api:
+            - "2"
             acme/tool:
             - "sha256:2222222222222222222222222222222222222222222222222222222222222222"
         quay.io:
@@ -174,16 +210,56 @@ mod tests {
             - "1.10"
             - "sha256:1111111111111111111111111111111111111111111111111111111111111111"
             - "sha256:3333333333333333333333333333333333333333333333333333333333333333"
-        registry.example.org:
-          images:
-            ghcr/acme/api:
-            - "2"
         "#);
         assert_snapshot!(crane(&copies), @"
         crane copy ghcr.io/acme/api:2 registry.example.org/ghcr/acme/api:2
-        crane copy ghcr.io/acme/tool@sha256:2222222222222222222222222222222222222222222222222222222222222222 registry.example.org/ghcr/acme/tool@sha256:2222222222222222222222222222222222222222222222222222222222222222
         crane copy quay.io/acme/shop@sha256:1111111111111111111111111111111111111111111111111111111111111111 registry.example.org/quay/acme/shop:1.10
+        crane copy ghcr.io/acme/tool@sha256:2222222222222222222222222222222222222222222222222222222222222222 registry.example.org/ghcr/acme/tool@sha256:2222222222222222222222222222222222222222222222222222222222222222
         ");
+    }
+
+    #[test]
+    fn a_tag_of_a_mirror_has_one_source_and_that_is_the_pin() {
+        let digest = |number: &str| format!("sha256:{}", number.repeat(64));
+        let pins = format!(
+            "apiVersion: bobbypin.dev/v1alpha1\nkind: Pins\nmetadata: {{name: edge}}\nspec:\n  pins:\n  - {{name: a, reference: \
+             quay.io/acme/shop, tag: '1', digest: '{}', candidate: {{tag: '1', digest: '{}'}}}}\n",
+            digest("1"),
+            digest("9")
+        );
+        let pod = |image: &str| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{containers: [{{name: a, image: '{image}'}}]}}\n"
+            )
+        };
+        let scanned = |path: &str, text: &str| scan(&[File { path, text }]).expect("YAML");
+        let mut keep = Keep::of(&scanned("clusters/edge/pins.yaml", &pins));
+        let commit = CommitId::parse(&"0".repeat(40)).expect("an id");
+        keep.add_earlier(&commit, &scanned("a.yaml", &pod(&format!("quay.io/acme/shop:1@{}", digest("5")))));
+        keep.add_earlier(&commit, &scanned("a.yaml", &pod("quay.io/acme/shop:1")));
+        // The same as the pin, as it is written into manifests.
+        keep.add_earlier(&commit, &scanned("a.yaml", &pod(&format!("r.example.org/shop:1@{}", digest("1")))));
+        let mirrors = BTreeMap::from([("quay.io/acme".to_owned(), "r.example.org".to_owned())]);
+        let copies = copies(&keep, &[&mirrors]);
+        assert_snapshot!(crane(&copies), @"
+        crane copy quay.io/acme/shop@sha256:1111111111111111111111111111111111111111111111111111111111111111 r.example.org/shop:1
+        crane copy quay.io/acme/shop@sha256:5555555555555555555555555555555555555555555555555555555555555555 r.example.org/shop@sha256:5555555555555555555555555555555555555555555555555555555555555555
+        crane copy quay.io/acme/shop@sha256:9999999999999999999999999999999999999999999999999999999999999999 r.example.org/shop@sha256:9999999999999999999999999999999999999999999999999999999999999999
+        ");
+        let targets: Vec<_> =
+            regsync(&copies).lines().filter(|line| line.contains("target:")).map(str::to_owned).collect();
+        assert_eq!(targets.len(), 3, "{targets:?}");
+        assert_eq!(targets.iter().filter(|line| line.ends_with("shop:1\"")).count(), 1, "{targets:?}");
+        let pin = format!("quay.io/acme/shop:1@{}", digest("1"));
+        let displaced = copies.displaced.iter().map(|(one, by)| (one.to_string(), by.to_string()));
+        assert_eq!(
+            displaced.collect::<Vec<_>>(),
+            [
+                ("quay.io/acme/shop:1".to_owned(), pin.clone()),
+                (format!("quay.io/acme/shop:1@{}", digest("5")), pin.clone()),
+                (format!("quay.io/acme/shop:1@{}", digest("9")), pin),
+            ]
+        );
     }
 
     #[test]
@@ -191,7 +267,7 @@ mod tests {
         let nothing = Keep::default();
         let copies = copies(&nothing, &[]);
         assert_eq!(
-            [oci_list(&nothing), regsync(&copies), skopeo(&nothing), crane(&copies)],
+            [oci_list(&nothing), regsync(&copies), skopeo(&nothing, &[]), crane(&copies)],
             ["", "version: 1\nsync: []\n", "{}\n", ""]
         );
     }

@@ -53,7 +53,29 @@ pub enum Because {
     },
 }
 
+/// How much a reason counts where only one of several references can have a tag of a mirror: the most first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// It is the pin.
+    Pinned,
+    /// Something names it now.
+    Named,
+    /// It may become the pin.
+    Candidate,
+    /// Something named it, or brings it along.
+    Other,
+}
+
 impl Because {
+    pub(super) fn rank(&self) -> Rank {
+        match self {
+            Self::Named { usage: Usage::Pinned, .. } => Rank::Pinned,
+            Self::Named { usage: Usage::Candidate, .. } => Rank::Candidate,
+            Self::Named { .. } => Rank::Named,
+            Self::Earlier { .. } | Self::Child { .. } | Self::Refers { .. } => Rank::Other,
+        }
+    }
+
     /// The name for programs.
     pub fn as_str(&self) -> &'static str {
         match self {

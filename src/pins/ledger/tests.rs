@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::pins::artifact::{Artifact, Child};
+use crate::pins::{
+    artifact::{Artifact, Child},
+    said_by::{SaidBy, WantedChart, said_by},
+    seen::OTHER_KIND,
+};
 
 const REPOSITORY: &str = "ghcr.io/x/y";
 
@@ -85,10 +89,9 @@ impl Asked {
         accept: &[PinName],
         past: &BTreeMap<PinName, Vec<PastPin>>,
     ) -> (Pins, BTreeMap<PinName, Outcome>) {
-        let wishes = self
-            .0
-            .iter()
-            .map(|(name, (tag, seen))| (*name, Wish::Tag { repository: REPOSITORY, tag, known: None, seen }));
+        let wishes = self.0.iter().map(|(name, (tag, seen))| {
+            (*name, Wish::Tag { repository: REPOSITORY, tag, known: None, seen, named: None })
+        });
         let platforms = ["linux/amd64".to_owned(), "linux/arm64".to_owned()];
         let accept = accept.iter().copied().collect();
         let min_age = SignedDuration::from_hours(72);
@@ -119,10 +122,12 @@ fn what_is_not_known_or_not_right_changes_nothing() {
     let lacking = Artifact { children: artifact.children[1..].to_vec(), ..artifact.clone() };
     let strange = Artifact { media_type: "application/json".to_owned(), ..artifact.clone() };
     let both = ["linux/amd64".to_owned(), "linux/arm64".to_owned()];
+    let files = Unknown { reason: OTHER_KIND.to_owned(), message: "it is a manifest of files".to_owned() };
     for (tag, seen, expected) in [
         ("1", changed(PinName::Image, 1), Outcome::Unchanged),
         ("2", Observed::Absent, Outcome::NotFound),
         ("2", Observed::Unknown(unknown()), Outcome::Unknown(unknown())),
+        ("2", Observed::Unknown(files.clone()), Outcome::OtherKind(files.message.clone())),
         ("2", changed(PinName::Chart, 2), Outcome::WrongKind(ArtifactKind::Chart)),
         ("2", seen(strange, children.clone()), Outcome::WrongKind(ArtifactKind::ImageIndex)),
         ("2", seen(artifact.clone(), gone), Outcome::PlatformMissing(both[1..].to_vec())),
@@ -190,7 +195,7 @@ fn a_chart_that_does_not_say_its_images_does_not_move() {
         (Wish::Unknown(&why), Outcome::Unknown(unknown())),
         (Wish::Unsaid("no archive"), Outcome::Unsaid("no archive".to_owned())),
     ] {
-        let chart = Wish::Tag { repository: REPOSITORY, tag: "2", known: None, seen: &seen };
+        let chart = Wish::Tag { repository: REPOSITORY, tag: "2", known: None, seen: &seen, named: None };
         let wishes = BTreeMap::from([(PinName::Chart, chart), (PinName::Image, wish)]);
         let (platforms, accept_moved) = (Vec::new(), BTreeSet::new());
         let rules = Rules {
@@ -318,6 +323,60 @@ fn what_a_person_took_back_is_held_until_the_hold_is_taken_out() {
 }
 
 #[test]
+fn a_version_that_went_up_and_down_in_the_settings_was_not_taken_back_by_a_person() {
+    let at = |seed: u8, hours: Option<i64>| Pin { first_seen: hours.map(time), ..pin(PinName::Image, seed) };
+    let past =
+        |pins: &[Pin]| -> Vec<_> { pins.iter().map(|pin| PastPin { commit: None, pin: Some(pin.clone()) }).collect() };
+    // The present pin, and those before it: the one that is wanted again, and the first one.
+    for (present, other, first, is_taken_back) in [
+        (Some(5), Some(3), Some(1), false),
+        (Some(1), Some(3), Some(1), true),
+        (Some(3), Some(3), Some(1), true),
+        (None, Some(3), None, true),
+        (Some(1), None, Some(1), true),
+    ] {
+        let (present, other, first) = (at(1, present), at(2, other), at(1, first));
+        let found = taken_back(&present, &digest(2), &past(&[present.clone(), other, first]));
+        assert_eq!(found.is_some(), is_taken_back, "{present:?}");
+    }
+}
+
+#[test]
+fn an_image_must_have_the_digest_that_its_chart_names() {
+    let (platforms, accept_moved) = (["linux/amd64".to_owned(), "linux/arm64".to_owned()], BTreeSet::new());
+    let rules = Rules {
+        now: time(0),
+        min_age: SignedDuration::ZERO,
+        platforms: &platforms,
+        accept_moved: &accept_moved,
+        signatures: &BTreeMap::new(),
+    };
+    let (chart, image) = (changed(PinName::Chart, 2), changed(PinName::Image, 3));
+    let said = |before: &Pins, tag: &str, must_be: u8| {
+        let (of_chart, must_be) = (digest(2), digest(must_be));
+        let named = Some(Named { chart: &of_chart, digest: Some(&must_be) });
+        let wishes = BTreeMap::from([
+            (PinName::Chart, Wish::Tag { repository: REPOSITORY, tag: "2", known: None, seen: &chart, named: None }),
+            (PinName::Image, Wish::Tag { repository: REPOSITORY, tag, known: None, seen: &image, named }),
+        ]);
+        let (after, outcomes) = update(before, &wishes, &BTreeMap::new(), &rules);
+        let pinned = [PinName::Chart, PinName::Image].map(|name| after.get(name).map(|pin| pin.digest.clone()));
+        (pinned, outcomes[&PinName::Chart].clone(), outcomes[&PinName::Image].clone())
+    };
+    let why = format!("the chart names {} for it, and 2 of ghcr.io/x/y leads to {}", digest(4), digest(3));
+    let moved = Outcome::Moved { tag: "1".to_owned(), digest: digest(1) };
+    let (new, unsaid) = (Outcome::New { until: time(0) }, Outcome::Unsaid(why));
+    let waits = Outcome::WaitsFor(PinName::Image);
+    assert_eq!(said(&pins(), "2", 3), ([Some(digest(2)), Some(digest(3))], moved.clone(), moved));
+    assert_eq!(said(&pins(), "2", 4), ([Some(digest(1)), Some(digest(1))], waits.clone(), unsaid.clone()));
+    assert_eq!(said(&Pins::default(), "2", 3), ([Some(digest(2)), Some(digest(3))], new.clone(), new.clone()));
+    assert_eq!(said(&Pins::default(), "2", 4), ([Some(digest(2)), None], new, unsaid));
+    // Its tag stays, and was moved to what the chart names: nobody has accepted that.
+    let to = Outcome::TagMoved { to: digest(3), until: time(0) };
+    assert_eq!(said(&pins(), "1", 3), ([Some(digest(1)), Some(digest(1))], waits, to));
+}
+
+#[test]
 fn what_must_be_signed_is_written_down_with_its_signer_or_not_at_all() {
     let (platforms, accept_moved) = (["linux/amd64".to_owned(), "linux/arm64".to_owned()], BTreeSet::new());
     let by = |signer: &str| Signed::By(signer.to_owned());
@@ -325,7 +384,7 @@ fn what_must_be_signed_is_written_down_with_its_signer_or_not_at_all() {
     let unsigned = Outcome::Unsigned("it has no signature".to_owned());
     let said = |before: &Pins, tag: &str, seed: u8, signed: &Signed| {
         let seen = changed(PinName::Image, seed);
-        let wish = Wish::Tag { repository: REPOSITORY, tag, known: None, seen: &seen };
+        let wish = Wish::Tag { repository: REPOSITORY, tag, known: None, seen: &seen, named: None };
         let rules = Rules {
             now: time(100),
             min_age: SignedDuration::ZERO,
@@ -375,7 +434,7 @@ fn what_a_registry_calls_unchanged_is_what_it_was_told_of() {
         ("1", digest(1), Outcome::Unchanged),
         ("2", digest(2), Outcome::Moved { tag: "1".to_owned(), digest: digest(1) }),
     ] {
-        let wish = Wish::Tag { repository: REPOSITORY, tag, known: Some(&known), seen: &seen };
+        let wish = Wish::Tag { repository: REPOSITORY, tag, known: Some(&known), seen: &seen, named: None };
         let (_, outcomes) = update(&before, &BTreeMap::from([(PinName::Image, wish)]), &BTreeMap::new(), &rules);
         assert_eq!(outcomes[&PinName::Image], expected);
     }
@@ -423,6 +482,101 @@ proptest! {
             let again = asked.update(&after, hours, &accept).0;
             prop_assert_eq!(&again, &after);
             before = after;
+        }
+    }
+}
+
+/// One run of the model: the hours since the last one; an entry that somebody took out, one that somebody holds; the version
+/// that is wanted, the chart that this leads to, if any; what the tags of the images lead to, if anything; and whether moved
+/// tags of the chart and of the images are accepted.
+#[derive(Clone, Debug)]
+struct Turn {
+    later: i64,
+    removed: Option<usize>,
+    held: Option<usize>,
+    version: u8,
+    chart: Option<u8>,
+    images: [Option<u8>; 2],
+    accepts: [bool; 2],
+}
+
+fn turns() -> impl Strategy<Value = Vec<Turn>> {
+    let entry = || prop::option::weighted(0.2, 0..3_usize);
+    let image = || prop::option::weighted(0.8, 0..2_u8);
+    let chart = prop::option::weighted(0.9, 1..4_u8);
+    let turn = (0..150_i64, entry(), entry(), 1..3_u8, chart, [image(), image()], [any::<bool>(), any::<bool>()]);
+    let turn = turn.prop_map(|(later, removed, held, version, chart, images, accepts)| Turn {
+        later,
+        removed,
+        held,
+        version,
+        chart,
+        images,
+        accepts,
+    });
+    prop::collection::vec(turn, 1..16)
+}
+
+/// The tag that the chart of a seed names for an image; several charts run the same hook.
+fn tag_of(name: PinName, chart: &Digest) -> u8 {
+    let seed = (1..4).find(|seed| digest(*seed) == *chart).expect("a chart of the model");
+    if name == PinName::Image { seed } else { seed % 2 }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_every_image_beside_a_chart_is_the_one_that_this_chart_names(turns in turns()) {
+        const IMAGES: [PinName; 2] = [PinName::Image, PinName::CleanupHook];
+        let mut pins = Pins::default();
+        let mut hours = 0;
+        for turn in turns {
+            hours += turn.later;
+            if let Some(removed) = turn.removed {
+                pins.0.remove(PinName::ALL[removed].as_str());
+            }
+            for (at, name) in PinName::ALL.iter().enumerate() {
+                let hold = (turn.held == Some(at)).then(|| PinHold { reason: "no".to_owned(), until: None });
+                pins.0.entry(name.as_str().to_owned()).and_modify(|pin| pin.hold = hold);
+            }
+            let tag = turn.version.to_string();
+            let seen = turn.chart.map(digest);
+            let wanted = WantedChart {
+                repository: REPOSITORY, tag: &tag, seen: seen.as_ref(), is_accepted: turn.accepts[0],
+            };
+            let chart = turn.chart.map_or(Observed::Unknown(unknown()), |seed| changed(PinName::Chart, seed));
+            let said: Vec<_> = IMAGES.iter().zip(turn.images).map(|(name, moved)| {
+                let (tag, chart) = match said_by(&pins, *name, wanted) {
+                    SaidBy::Entry(pin) => (pin.tag.parse().expect("a tag of the model"), None),
+                    SaidBy::Chart { digest, .. } => (tag_of(*name, digest), Some(digest.clone())),
+                    SaidBy::Nobody => return None,
+                };
+                let seen = moved.map_or(Observed::Unknown(unknown()), |moved| changed(*name, 10 + 2 * tag + moved));
+                Some((tag.to_string(), chart, seen))
+            }).collect();
+            let why = unknown();
+            let mut wishes = BTreeMap::from([
+                (PinName::Chart, Wish::Tag { repository: REPOSITORY, tag: &tag, known: None, seen: &chart, named: None }),
+            ]);
+            for (name, said) in IMAGES.iter().zip(&said) {
+                wishes.insert(*name, said.as_ref().map_or(Wish::Unknown(&why), |(tag, chart, seen)| {
+                    let named = chart.as_ref().map(|chart| Named { chart, digest: None });
+                    Wish::Tag { repository: REPOSITORY, tag, known: None, seen, named }
+                }));
+            }
+            let platforms = ["linux/amd64".to_owned()];
+            let accepted = PinName::ALL.into_iter().filter(|name| turn.accepts[usize::from(*name != PinName::Chart)]);
+            let rules = Rules {
+                now: time(hours), min_age: SignedDuration::from_hours(72), platforms: &platforms,
+                accept_moved: &accepted.collect(), signatures: &BTreeMap::new(),
+            };
+            pins = update(&pins, &wishes, &BTreeMap::new(), &rules).0;
+            if let Some(chart) = pins.get(PinName::Chart) {
+                for name in IMAGES {
+                    let tag = pins.get(name).map(|pin| pin.tag.clone());
+                    let expected = tag_of(name, &chart.digest).to_string();
+                    prop_assert!(tag.is_none_or(|tag| tag == expected), "{name:?} is not of the chart: {pins:#?}");
+                }
+            }
         }
     }
 }

@@ -354,6 +354,23 @@ spec: {template: {spec: {containers: [{name: a, image: 'quay.io/acme/busy:1'}]}}
 }
 
 #[test]
+fn a_webhook_always_runs_and_is_no_hook() {
+    let image = |name: &str| format!("{{image: {{repository: quay.io/acme/{name}, tag: '1'}}}}");
+    let text = format!(
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: a, namespace: web}}\nspec:\n  values:\n    \
+         webhook: {}\n    web-hook: {}\n    webHooks: {}\n    cleanupHook: {}\n    webhook_hooks: {}\n",
+        image("a"),
+        image("b"),
+        image("c"),
+        image("d"),
+        image("e"),
+    );
+    let found = scan(&[File { path: "a.yaml", text: &text }]).expect("YAML").found;
+    let usages: Vec<_> = found.iter().map(|found| found.usage.as_str()).collect();
+    assert_eq!(usages, ["Live", "Live", "Live", "Hook", "Hook"]);
+}
+
+#[test]
 fn pins_are_references_and_so_are_their_candidates() {
     let text = format!(
         "apiVersion: bobbypin.dev/v1alpha1

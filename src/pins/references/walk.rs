@@ -254,7 +254,7 @@ impl Walk<'_> {
         let place = object.place(at, &key);
         match read {
             Read::Reference(reference) => {
-                let is_hook = self.way.iter().any(|key| key.to_ascii_lowercase().contains("hook"));
+                let is_hook = self.way.iter().any(|key| is_hook_key(key));
                 let usage = if is_hook && object.usage.is_live() { Usage::Hook } else { object.usage.clone() };
                 let user = object.user.clone();
                 self.scan.found.push(Found { reference, kind: ReferenceKind::Image, user, usage, place });
@@ -277,6 +277,12 @@ pub(super) fn with_a_tag(mut reference: Reference) -> Reference {
 pub(crate) fn is_image_key(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     key.ends_with("image") || key == "images" || key == "imagename"
+}
+
+/// Whether charts call something so that runs only when a release is installed, upgraded or removed. A webhook runs always.
+fn is_hook_key(key: &str) -> bool {
+    let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+    letters.to_ascii_lowercase().replace("webhook", "").contains("hook")
 }
 
 /// `{image, tag}`, where the image has no tag of its own.
