@@ -4,15 +4,19 @@
 //! (`Corefile: |`), because only that shows its lines as they are; anything else is refused with its place. The Corefile
 //! itself is changed by [`editor`], and what comes out is read again before it is handed out.
 
+pub mod drift;
 mod yaml;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     dns::{
         block::yaml::Scalar,
-        corefile::editor::{self, EditError, Markers, Place},
-        snippet,
+        corefile::{
+            editor::{self, EditError, Markers, Place},
+            problem::Position,
+        },
+        ouroboros, snippet,
     },
     model::hostname::Hostname,
 };
@@ -22,6 +26,9 @@ pub const BEGIN: &str = "# --- BEGIN bobbypin (generated, do not edit) ---";
 
 /// The line behind our block.
 pub const END: &str = "# --- END bobbypin ---";
+
+/// How every name begins that records lead to.
+const PROXY: &str = "ouroboros-proxy.";
 
 /// The most bytes of a Corefile that we write. The API server refuses an object of more than 1 MiB.
 pub const LARGEST: usize = 900 << 10;
@@ -146,12 +153,70 @@ pub fn hosts_of_corefile(corefile: &str) -> Option<BTreeSet<Hostname>> {
     editor::read(corefile, &place()).ok().map(of_lines)
 }
 
+/// What our block of a live Corefile says of each host; empty when there is none, or it cannot be read.
+pub fn records_of_corefile(corefile: &str) -> BTreeMap<Hostname, &str> {
+    let lines = editor::read(corefile, &place()).ok().flatten().unwrap_or_default();
+    let records = lines.into_iter().filter(|line| snippet::is_record(line));
+    records.filter_map(|line| Some((snippet::hosts(line).pop_first()?, line.rsplit(' ').next()?))).collect()
+}
+
+/// The line of the file where a record leads to the proxy outside every block, when there is no block of ours: its markers
+/// were lost, and with them all that tells whose the lines are.
+///
+/// # Errors
+///
+/// Whatever [`BlockError`] lists.
+pub fn stray(manifest: &str) -> Result<Option<usize>, BlockError> {
+    let scalar = yaml::find(manifest)?;
+    Ok(stray_line(&scalar.value).map(|line| scalar.line + line))
+}
+
+/// The same for a Corefile by itself, with the line from 1.
+pub fn stray_line(corefile: &str) -> Option<usize> {
+    let mut is_of_ouroboros = false;
+    for (index, line) in corefile.lines().map(str::trim).enumerate() {
+        is_of_ouroboros = (is_of_ouroboros || line == ouroboros::corefile::BEGIN) && line != ouroboros::corefile::END;
+        let leads_to_proxy = line.rsplit(' ').next().is_some_and(|target| target.starts_with(PROXY));
+        if !is_of_ouroboros && leads_to_proxy && snippet::is_record(line) {
+            return Some(index + 1);
+        }
+    }
+    None
+}
+
+/// What is wrong with the markers of our block in a Corefile, and where; nothing for one without a block.
+///
+/// What keeps the Corefile itself from being read, or leaves no place for a block, is not looked at.
+pub fn damage(corefile: &str) -> Option<(Position, EditError)> {
+    let error = editor::read(corefile, &place()).err()?;
+    let at = match &error {
+        EditError::OneSided { at, .. } | EditError::Reversed { at, .. } | EditError::Misplaced { at, .. } => at.clone(),
+        EditError::Twice { second, .. } => second.clone(),
+        EditError::Unreadable(_)
+        | EditError::NoServer { .. }
+        | EditError::ManyServers { .. }
+        | EditError::NoOwnBrace { .. }
+        | EditError::Foreign { .. }
+        | EditError::Content { .. }
+        | EditError::ChangesMore => return None,
+    };
+    Some((at, error))
+}
+
+/// The lines of our block in a Corefile, each with its number from 1; none when there is no whole block.
+pub fn numbered_lines(corefile: &str) -> Vec<(usize, &str)> {
+    let Ok(Some(lines)) = editor::read(corefile, &place()) else { return Vec::new() };
+    let begin = corefile.lines().position(|line| line.trim() == BEGIN).map_or(0, |index| index + 1);
+    (begin + 1..).zip(lines).collect()
+}
+
 fn of_lines(lines: Option<Vec<&str>>) -> BTreeSet<Hostname> {
     lines.map_or_else(BTreeSet::new, |lines| snippet::hosts(&lines.join("\n")))
 }
 
 fn place() -> Place<'static> {
-    Place { zone: ".", port: 53, markers: Markers::new(BEGIN, END).expect("two comments that differ") }
+    let markers = Markers::new(BEGIN, END).expect("two comments that differ");
+    Place { zone: ".", port: 53, markers, owns: snippet::is_record }
 }
 
 /// Writes another text into the lines of a literal block. Lines that both texts begin or end with are not touched.

@@ -37,22 +37,29 @@ pub fn of_ingresses(ingresses: &[IngressObject], site: &Site<'_>) -> Vec<Finding
     let mut findings = Vec::new();
     for ingress in ingresses {
         let subject = subject(ingress, site.layer);
-        let mut add = |severity, rule, message, fix: Option<&str>| {
-            findings.push(Finding { severity, rule, subject: subject.clone(), message, fix: fix.map(str::to_owned) });
+        let finding = |severity, rule, message, fix: Option<&str>, host| Finding {
+            severity,
+            rule,
+            subject: subject.clone(),
+            message,
+            fix: fix.map(str::to_owned),
+            host,
         };
         if let Some(message) = other_class(ingress, site) {
             let is_redirected = claims::is_of_class(ingress, site.class);
             let severity = if is_redirected { Severity::Warning } else { Severity::Info };
-            add(severity, "OtherIngressClass", message, None);
+            findings.push(finding(severity, "OtherIngressClass", message, None, None));
         }
         if !claims::is_of_class(ingress, site.class) {
             continue;
         }
         if let Some(message) = without_tls(ingress) {
-            add(Severity::Warning, "HostWithoutTls", message, None);
+            findings.push(finding(Severity::Warning, "HostWithoutTls", message, None, None));
         }
         for host in &ingress.tls_hosts {
-            of_host(host, site, &mut add);
+            of_host(host, site, &mut |severity, rule, message, fix| {
+                findings.push(finding(severity, rule, message, fix, Some(Finding::host_of(host))));
+            });
         }
     }
     if let Engine::Ouroboros(OuroborosMode::ExternalDns) = *site.engine {
@@ -113,6 +120,7 @@ pub(super) fn at_apex(host: &Hostname, subject: String) -> Finding {
              the world does (MX, TXT, and the SOA by which cert-manager finds a zone)"
         ),
         fix: Some("for DNS-01 challenges of cert-manager set --dns01-recursive-nameservers".to_owned()),
+        host: Some(host.to_string()),
     }
 }
 
@@ -155,6 +163,7 @@ fn clashes(ingresses: &[IngressObject], site: &Site<'_>) -> Vec<Finding> {
                 names.join(" and ")
             ),
             fix: Some("rename one of the hosts".to_owned()),
+            host: None,
         }));
     }
     findings
@@ -196,7 +205,8 @@ mod tests {
         let site = Site { layer: &Layer::Host, class, served: Some("nginx"), cluster_domain: "cozy.local.", engine };
         let told = |finding: Finding| {
             let name = finding.subject.strip_prefix("Ingress/web/").expect("an Ingress of web").to_owned();
-            format!("{:?} {} {name}", finding.severity, finding.rule)
+            let host = finding.host.map_or_else(String::new, |host| format!(" {host}"));
+            format!("{:?} {} {name}{host}", finding.severity, finding.rule)
         };
         of_ingresses(ingresses, &site).into_iter().map(told).collect()
     }
@@ -215,7 +225,8 @@ mod tests {
             ("example.org", Some("Info HostAtApex"), Some("Info HostAtApex"), None),
         ] {
             for (engine, expected) in [(IMPORT, ouroboros), (EXTERNAL, external), (STATIC, records)] {
-                let expected: Vec<_> = expected.into_iter().map(|rule| format!("{rule} i")).collect();
+                let named = Finding::host_of(tls);
+                let expected: Vec<_> = expected.into_iter().map(|rule| format!("{rule} i {named}")).collect();
                 let here = found(&[ingress("i", Some("nginx"), &[tls], &[])], Some("nginx"), &engine);
                 assert_eq!(here, expected, "{tls} {engine:?}");
             }
@@ -253,6 +264,7 @@ mod tests {
                 subject: "tenant-acme/shop: Ingress/web/api".to_owned(),
                 message: "no tls section names a.example.org, x\\n: only TLS hosts are redirected".to_owned(),
                 fix: None,
+                host: None,
             }]
         );
     }

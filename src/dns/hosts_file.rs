@@ -45,6 +45,14 @@ pub enum HostsFileError {
     },
 }
 
+impl HostsFileError {
+    /// The line that it is about, from 1.
+    pub fn line(&self) -> usize {
+        let (Self::Line { number, .. } | Self::Order { number }) = self;
+        *number
+    }
+}
+
 /// Writes one line for every host and address, by host, an IPv4 address before an IPv6 address.
 pub fn write<'a>(hosts: impl IntoIterator<Item = &'a Hostname>, addresses: &BTreeSet<IpAddr>) -> String {
     let words: Vec<_> = addresses.iter().map(|address| format!("{address} ")).collect();

@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use crate::{
     dns::{
         corefile::{
+            lexer::Token,
             lint,
             parser::{Corefile, Directive, Files, ImportOutcome, Server, parse},
             problem::{ParseError, Position},
+            validate::{Remark, judge},
         },
         snippet,
     },
-    model::cluster::HostsPath,
+    model::{cluster::HostsPath, hostname::Hostname},
 };
 
 /// The data of `coredns-custom`; nothing when there is no such ConfigMap.
@@ -71,6 +73,17 @@ pub enum Obstacle {
         /// Where it stands.
         at: Position,
     },
+    /// The name that records lead to would be asked of others.
+    #[error("records would lead to `{target}`, and the plugin `kubernetes` answers for {zones} only")]
+    TargetZoneNotServed {
+        /// The name.
+        target: String,
+        /// What is answered for.
+        zones: String,
+    },
+    /// CoreDNS parses it and refuses it.
+    #[error("CoreDNS refuses the Corefile: at {}, {}", .0.place, .0.what)]
+    Refused(Remark),
     /// Nothing shows that the keys of `coredns-custom` are files in this folder.
     #[error("nothing in the Corefile shows that ConfigMap coredns-custom is mounted at {folder}")]
     MountUnproven {
@@ -92,6 +105,8 @@ impl Obstacle {
             Self::HostsLineTwice { .. } => "HostsLineTwice",
             Self::HostsLineWrong { .. } => "HostsLineWrong",
             Self::ImportTakesAll { .. } => "ImportTakesAll",
+            Self::TargetZoneNotServed { .. } => "TargetZoneNotServed",
+            Self::Refused(_) => "CorefileRefused",
             Self::MountUnproven { .. } => "MountUnproven",
         }
     }
@@ -99,7 +114,10 @@ impl Obstacle {
     /// What to do about it; `path` is where the hosts file is to be seen.
     pub fn fix(&self, path: &HostsPath) -> String {
         match self {
-            Self::Unreadable(_) => "repair this place".to_owned(),
+            Self::Unreadable(_) | Self::Refused(_) => "repair this place".to_owned(),
+            Self::TargetZoneNotServed { .. } => {
+                "correct the cluster's domain in the settings (clusterDomain), or in the Corefile".to_owned()
+            }
             Self::NoServer => "add a server block that begins with `.:53 {`".to_owned(),
             Self::ImportMissing => {
                 "add this line to the server block of the Corefile, and mount ConfigMap coredns-custom there: \
@@ -142,13 +160,61 @@ pub fn of_snippet(corefile: &str, custom: &Custom) -> Option<Obstacle> {
     };
     let Some((root, _)) = lint::root(&parsed) else { return Some(Obstacle::NoServer) };
     let imports = parsed.imports.iter().filter(|import| import.server == Some(root));
-    if !imports.map(|import| &import.pattern.text).any(|pattern| takes_in(pattern, snippet::KEY)) {
-        return Some(Obstacle::ImportMissing);
+    let fitting = imports.map(|import| &*import.pattern.text).filter(|pattern| takes_in(pattern, snippet::KEY));
+    let folders: Vec<_> = fitting.map(folder).collect();
+    match folders.as_slice() {
+        [] => return Some(Obstacle::ImportMissing),
+        [first, ..] if !folders.iter().any(|folder| is_custom(folder)) => {
+            return Some(Obstacle::MountUnproven { folder: (*first).to_owned() });
+        }
+        _ => {}
     }
     let has_reload =
         parsed.servers.iter().flat_map(|server| &server.directives).any(|plugin| plugin.name() == "reload");
     let is_whole = parsed.imports.iter().all(|import| import.outcome != ImportOutcome::Unknown);
     (!has_reload && is_whole).then_some(Obstacle::ReloadMissing)
+}
+
+/// Why the name that records lead to would be answered by nobody: `kubernetes` is told its zones, and neither they nor any
+/// other word of the Corefile is one that the name lies in. `custom`: what imports bring, as far as it is known.
+pub fn of_target(corefile: &str, custom: Option<&Custom>, target: &str) -> Option<Obstacle> {
+    let parsed = parse(corefile, &|pattern| lint::files(pattern, custom)).ok()?;
+    if parsed.imports.iter().any(|import| import.outcome == ImportOutcome::Unknown) {
+        return None;
+    }
+    let target = Hostname::parse(target).ok()?;
+    let is_within = |word: &Token<'_>| {
+        let zone = word.text.trim_end_matches('.').to_ascii_lowercase();
+        // The key of a server block may have a scheme before the zone, and a port behind it.
+        let zone = zone.rsplit("://").next().unwrap_or_default().split(':').next().unwrap_or_default();
+        !zone.is_empty() && target.is_within(zone.trim_end_matches('.')) || word.depends_on_environment()
+    };
+    let directives = || parsed.servers.iter().flat_map(|server| &server.directives);
+    let keys = parsed.servers.iter().flat_map(|server| &server.keys);
+    // The records themselves name the target behind the host.
+    let words = directives().filter(|plugin| plugin.name() != "rewrite").flat_map(|plugin| &plugin.words);
+    if keys.chain(words).any(is_within) {
+        return None;
+    }
+    let zones = directives().filter(|plugin| plugin.name() == "kubernetes").flat_map(Directive::arguments);
+    let zones: Vec<_> =
+        zones.map(|zone| zone.text.trim_end_matches('.')).filter(|zone| !zone.ends_with("arpa")).collect();
+    let named = || Obstacle::TargetZoneNotServed { target: target.to_string(), zones: zones.join(", ") };
+    (!zones.is_empty()).then(named)
+}
+
+/// Why CoreDNS refuses a Corefile that it can parse; nothing where that is not known for certain.
+pub fn refused(corefile: &str) -> Option<Obstacle> {
+    refusal_of(corefile, None).map(Obstacle::Refused)
+}
+
+/// The same, for a Corefile of a cluster with what it imports.
+pub fn refusal(corefile: &str, custom: &Custom) -> Option<Remark> {
+    refusal_of(corefile, Some(custom))
+}
+
+fn refusal_of(corefile: &str, custom: Option<&Custom>) -> Option<Remark> {
+    judge(corefile, &|pattern| lint::files(pattern, custom)).refusals.into_iter().next()
 }
 
 /// Why a hosts file would have no effect. `is_mounted`: the platform itself mounts `coredns-custom` there.
@@ -158,7 +224,11 @@ pub fn of_hosts_file(corefile: &str, custom: &Custom, path: &HostsPath, is_mount
         Err(error) => return Some(Obstacle::Unreadable(error)),
     };
     let Some((_, server)) = lint::root(&parsed) else { return Some(Obstacle::NoServer) };
-    let takes_all = parsed.imports.iter().find(|import| takes_in(&import.pattern.text, HostsPath::KEY));
+    let is_ours = |from: &str| from == path.folder() || is_custom(from);
+    let takes_all = parsed
+        .imports
+        .iter()
+        .find(|import| takes_in(&import.pattern.text, HostsPath::KEY) && is_ours(folder(&import.pattern.text)));
     if let Some(import) = takes_all {
         return Some(Obstacle::ImportTakesAll { at: Position::of(&import.pattern) });
     }
@@ -251,6 +321,16 @@ fn takes_in(pattern: &str, key: &str) -> bool {
     }
 }
 
+/// The folder of what an import names.
+fn folder(pattern: &str) -> &str {
+    pattern.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Whether a folder is where `coredns-custom` is mounted in every distribution that has it.
+fn is_custom(folder: &str) -> bool {
+    folder == "custom" || folder.ends_with("/custom")
+}
+
 fn imports_from(parsed: &Corefile<'_>, folder: &str) -> bool {
     let patterns = parsed.imports.iter().map(|import| import.pattern.text.as_ref());
     patterns.filter_map(|pattern| pattern.rsplit_once('/')).any(|(from, _)| from == folder)
@@ -278,6 +358,7 @@ mod tests {
             (corefile("reload\nimport custom/bobbypin.override"), "CorefileUnreadable"),
             (corefile("reload\nimport /etc/coredns/custom/*"), ""),
             (corefile("reload\nimport /etc/coredns/custom/*.server"), "ImportDirectiveMissing"),
+            (corefile("reload\nimport /etc/coredns/extra/*.override"), "MountUnproven"),
             (corefile(&format!("reload\n# {IMPORT}")), "ImportDirectiveMissing"),
             (corefile(&format!("errors {IMPORT}")), "ImportDirectiveMissing"),
             (corefile("imports x/*.override"), "ImportDirectiveMissing"),
@@ -336,6 +417,27 @@ mod tests {
         let custom = Custom::from([("x.override".to_owned(), full)]);
         assert_eq!(of_hosts_file(&corefile(IMPORT), &custom, &path, false), None);
         assert!(reads_hosts_file(&corefile(IMPORT), &custom, &path));
+    }
+
+    #[test]
+    fn the_name_of_the_proxy_must_be_one_that_somebody_answers_for() {
+        let target = "ouroboros-proxy.x.svc.cluster.local.";
+        for (text, expected) in [
+            (".:53 {\n kubernetes cluster.local in-addr.arpa\n}\n", ""),
+            (".:53 {\n kubernetes Cluster.Local.\n}\n", ""),
+            (".:53 {\n kubernetes k8s.corp in-addr.arpa\n}\n", "TargetZoneNotServed"),
+            (".:53 {\n kubernetes k8s.corp\n rewrite name a.example.org x.cluster.local\n}\n", "TargetZoneNotServed"),
+            // What names no zone has those of its server block, and others may answer too.
+            (".:53 {\n kubernetes\n}\n", ""),
+            (".:53 {\n kubernetes k8s.corp\n}\ncluster.local {\n forward . 192.0.2.1\n}\n", ""),
+            (".:53 {\n kubernetes k8s.corp\n}\ndns://svc.cluster.local:53 {\n}\n", ""),
+            (".:53 {\n kubernetes k8s.corp\n forward cluster.local 192.0.2.1\n}\n", ""),
+            (".:53 {\n kubernetes {$ZONE}\n}\n", ""),
+            (".:53 {\n kubernetes k8s.corp\n import /etc/other/*\n}\n", ""),
+            (".:53 {\n forward . 192.0.2.1\n}\n", ""),
+        ] {
+            assert_eq!(code(of_target(text, Some(&Custom::new()), target)), expected, "{text}");
+        }
     }
 
     #[test]

@@ -34,6 +34,16 @@ pub fn hosts(text: &str) -> BTreeSet<Hostname> {
         .collect()
 }
 
+/// Whether a line is one that [`write()`] makes.
+pub fn is_record(line: &str) -> bool {
+    let words = line.strip_prefix("rewrite name ").and_then(|rest| rest.split_once(' '));
+    words.is_some_and(|(host, target)| {
+        Hostname::parse(host).is_ok_and(|parsed| parsed.as_str() == host)
+            && target.ends_with('.')
+            && !target.contains(char::is_whitespace)
+    })
+}
+
 /// What the records of a snippet lead to: the target of the first one.
 pub fn target(text: &str) -> Option<&str> {
     text.lines().find_map(|line| {
@@ -60,6 +70,7 @@ mod tests {
         );
         assert_eq!(hosts(&text), hosts_in);
         assert_eq!(target(&text), Some("ouroboros-proxy.x.svc.cluster.local."));
+        assert!(text.lines().all(is_record));
     }
 
     #[test]
@@ -67,5 +78,8 @@ mod tests {
         let text = "# note\nrewrite stop name a.example.org b.\nrewrite name c.example.org d. e\nrewrite name x y.\n\n";
         assert_eq!(hosts(text), BTreeSet::new());
         assert_eq!(target(text), None);
+        for line in text.lines().chain(["rewrite name A.example.org b.", "rewrite name a.example.org b", " "]) {
+            assert!(!is_record(line), "{line}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use criterion::{BenchmarkId, Criterion};
 
 pub(crate) fn benches(criterion: &mut Criterion) {
     let markers = Markers::new("# --- BEGIN records ---", "# --- END records ---").expect("two comments");
-    let place = Place { zone: ".", port: 53, markers };
+    let place = Place { zone: ".", port: 53, markers, owns: bobbypin::dns::snippet::is_record };
     let plain = ".:53 {\n    errors\n    kubernetes cluster.local\n    forward . /etc/resolv.conf\n    reload\n}\n";
     let mut group = criterion.benchmark_group("Corefile");
     // Twice as many must cost twice as much.

@@ -124,6 +124,7 @@ impl Fleet {
             clusters: Selection::default(),
             inventories: Inventories::Files(vec![inventory]),
             accept_removals: None,
+            git_server: None,
             now,
         }
     }

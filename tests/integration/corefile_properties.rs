@@ -41,7 +41,7 @@ example.com:53 {
 
 fn place() -> Place<'static> {
     let markers = Markers::new("# --- BEGIN records ---", "# --- END records ---").expect("two comments");
-    Place { zone: ".", port: 53, markers }
+    Place { zone: ".", port: 53, markers, owns: bobbypin::dns::snippet::is_record }
 }
 
 fn rules(count: usize) -> Vec<String> {

@@ -85,7 +85,8 @@ pub(super) fn run(run: &Run<'_>, args: &LintArgs) -> Result<Exit, Failure> {
     let planned = if args.sources.inventories.is_empty() {
         Vec::new()
     } else {
-        planned(&run.checkout()?.tree, &args.sources.request(run)?)?
+        let checkout = run.checkout()?;
+        planned(&checkout.tree, &checkout.asked(args.sources.request(run)?)?)?
     };
     let names = hosts::records(&planned, &args.layer);
     let hosts: BTreeSet<Hostname> = names.iter().filter_map(|name| Hostname::parse(name).ok()).collect();

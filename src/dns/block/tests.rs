@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    drift::{Difference, Drift, Line, LiveBlock, drift},
+    *,
+};
 
 const TARGET: &str = "ouroboros-proxy.ouroboros.svc.cluster.local.";
 
@@ -119,5 +122,78 @@ proptest! {
         prop_assert_eq!(hosts(&written), Ok(wanted.clone()));
         prop_assert_eq!(write(&written, &wanted, TARGET), Ok(written.clone()));
         prop_assert_eq!(write(&written, &BTreeSet::new(), TARGET), Ok(file));
+    }
+}
+
+#[test]
+fn the_first_line_that_a_live_corefile_says_otherwise_is_found_in_both() {
+    let hosts = hosts_of(&["a.example.org"]);
+    let file = write(FILE, &hosts, TARGET).expect("a file as it should be");
+    let live = corefile(&file).expect("a file as it should be");
+    let plain = corefile(FILE).expect("a file as it should be");
+    let line = |number, text: &str| Line { number, text: text.to_owned() };
+    let between = |git, live| Some(Difference::Between { git, live });
+    let same = |block| Drift { difference: None, block };
+    let different = |difference, block| Drift { difference, block };
+    let controller =
+        "    # === BEGIN ouroboros (do not edit by hand) ===\n    rewrite name a b.\n    # === END ouroboros ===\n";
+    for (file, live, expected) in [
+        (&*file, live.clone(), same(LiveBlock::Same)),
+        (&*file, live.replace('\n', "\r\n"), same(LiveBlock::Same)),
+        (&*file, live.replace("    errors\n", "\n  # by hand\n  errors   \n"), same(LiveBlock::Same)),
+        (
+            &*file,
+            live.replace("    errors\n    forward", &format!("{controller}    errors\n    forward")),
+            same(LiveBlock::Same),
+        ),
+        (&*file, plain.clone(), same(LiveBlock::Missing)),
+        (&*file, live.replace("a.example", "b.example"), same(LiveBlock::Other)),
+        (FILE, live.clone(), same(LiveBlock::Same)),
+        (FILE, plain.clone(), same(LiveBlock::Same)),
+        (
+            &*file,
+            live.replace(END, "# gone"),
+            different(
+                between(line(18, "}"), line(6, &format!("rewrite name a.example.org {TARGET}"))),
+                LiveBlock::Other,
+            ),
+        ),
+        (
+            // Behind the block the numbers are still those of the file.
+            &*file,
+            plain.replace("example.com:53", "example.net:53"),
+            different(between(line(20, "example.com:53 {"), line(7, "example.net:53 {")), LiveBlock::Missing),
+        ),
+        (
+            FILE,
+            plain.replace("forward . /etc/resolv.conf", "forward .\n    /etc/resolv.conf"),
+            different(between(line(13, "forward . /etc/resolv.conf"), line(4, "/etc/resolv.conf")), LiveBlock::Same),
+        ),
+        (FILE, plain.clone() + "a {\n}\n", different(Some(Difference::OnlyLive(line(10, "a {"))), LiveBlock::Same)),
+        (FILE, String::new(), different(Some(Difference::OnlyInGit(line(11, ".:53 {"))), LiveBlock::Same)),
+        (
+            FILE,
+            "\u{7}".repeat(99),
+            different(between(line(11, ".:53 {"), line(1, &"\\u{7}".repeat(24))), LiveBlock::Same),
+        ),
+    ] {
+        assert_eq!(drift(file, &live), Ok(expected), "{live}");
+    }
+    assert_eq!(drift("", &plain), Err(BlockError::NoConfigMap));
+}
+
+proptest! {
+    #[test]
+    fn a_corefile_differs_from_itself_in_nothing_but_the_block(
+        names in prop::collection::btree_set("[a-z0-9]{1,9}\\.[a-z]{2,6}", 0..20),
+        others in prop::collection::btree_set("[a-z0-9]{1,9}\\.[a-z]{2,6}", 1..20),
+    ) {
+        let parse = |names: &BTreeSet<String>| names.iter().filter_map(|name| Hostname::parse(name).ok()).collect::<BTreeSet<_>>();
+        let (names, others) = (parse(&names), parse(&others));
+        let file = write(FILE, &names, TARGET).expect("a file as it should be");
+        let live = corefile(&write(FILE, &others, TARGET).expect("a file as it should be")).expect("a file as it should be");
+        let found = drift(&file, &live).expect("a file as it should be");
+        prop_assert_eq!(found.difference, None);
+        prop_assert_eq!(found.block == LiveBlock::Same, names == others || names.is_empty());
     }
 }

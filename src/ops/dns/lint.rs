@@ -128,15 +128,16 @@ fn as_coredns_reads(bytes: &[u8]) -> String {
 
 fn place(corefile: &Corefile, located: Located) -> Placed {
     let Located { place, finding } = located;
-    let anchor = match &corefile.custom {
-        Some(custom) if !place.file.is_empty() => {
-            custom.get(&place.file).map_or(corefile.anchor, |(_, anchor)| *anchor)
-        }
-        _ => corefile.anchor,
+    let beside = corefile.custom.as_ref().and_then(|custom| custom.get(&place.file));
+    let (anchor, line, column) = match beside {
+        Some((_, anchor)) => (*anchor, place.line, place.column),
+        None if place.file.is_empty() => (corefile.anchor, place.line, place.column),
+        // What it is about stands in the cluster, not in this file.
+        None => (corefile.anchor, 1, 1),
     };
     let (line, column) = match anchor {
-        Anchor::File => (place.line, place.column),
-        Anchor::Literal { before, indent } => (before + place.line, indent + place.column),
+        Anchor::File => (line, column),
+        Anchor::Literal { before, indent } => (before + line, indent + column),
         Anchor::Scalar { line, column } => (line, column),
     };
     Placed { line, column, finding }
@@ -162,6 +163,7 @@ fn remembered(corefile: &Corefile) -> Option<Placed> {
                  kubectl.kubernetes.io/last-applied-configuration-"
                     .to_owned(),
             ),
+            host: None,
         },
     })
 }

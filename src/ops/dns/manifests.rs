@@ -30,7 +30,7 @@ pub(super) fn is_manifest(text: &str) -> bool {
 
 /// All ConfigMaps of all documents, those in a `List` too.
 pub(super) fn config_maps(source: &Source, text: &str) -> Result<Vec<ConfigMap>, Problem> {
-    let mut reader = Reader { text, source, parser: Parser::new_from_str(text) };
+    let mut reader = Reader { lines: text.lines().collect(), source, parser: Parser::new_from_str(text) };
     let mut found = Vec::new();
     while let Some((event, span)) = reader.next()? {
         if matches!(event, Event::StreamStart | Event::StreamEnd | Event::DocumentStart(..) | Event::DocumentEnd) {
@@ -84,7 +84,7 @@ enum Node {
 }
 
 struct Reader<'t> {
-    text: &'t str,
+    lines: Vec<&'t str>,
     source: &'t Source,
     parser: Parser<'t, StrInput<'t>>,
 }
@@ -148,8 +148,8 @@ impl<'t> Reader<'t> {
 
     /// Where the lines of a literal block stand whose `|` is on the line of its key.
     fn literal(&self, line: usize) -> Anchor {
-        let mut lines = self.text.lines().skip(line);
-        let first = lines.find(|line| !line.trim_matches(' ').is_empty()).unwrap_or_default();
+        let mut lines = self.lines.iter().skip(line);
+        let first = lines.find(|line| !line.trim_matches(' ').is_empty()).copied().unwrap_or_default();
         Anchor::Literal { before: line, indent: first.len() - first.trim_start_matches(' ').len() }
     }
 }

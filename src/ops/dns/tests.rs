@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     config::problem::Source,
+    model::hostname::Hostname,
     ops::dns::lint::{Known, lint},
 };
 
@@ -59,10 +60,40 @@ fn what_was_seen_of_a_cluster_stands_in_for_what_the_file_does_not_hold() {
     };
     assert_eq!(rules(text, None), Vec::<&str>::new());
     assert_eq!(rules(text, Some(&seen)), ["NodeLocalDns", "ArgumentsRefused"]);
+    let placed = lint(&source(text), Known { delivery: None, hosts: &BTreeSet::new(), config_maps: Some(&seen) });
+    let places: Vec<_> = placed.expect("a Corefile").iter().map(|placed| (placed.line, placed.column)).collect();
+    assert_eq!(places, [(1, 1), (1, 1)], "what is not in the file has no line of it");
     let own =
         "kind: ConfigMap\nmetadata: {name: coredns-custom}\ndata: {}\n---\nkind: ConfigMap\ndata:\n  Corefile: |\n    "
             .to_owned()
             + &text.trim_end().replace('\n', "\n    ")
             + "\n";
     assert_eq!(rules(&own, Some(&seen)), ["NodeLocalDns"], "the file comes first");
+}
+
+#[test]
+fn records_of_our_own_in_a_file_are_no_finding_until_somebody_edits_them() {
+    let corefile = "    .:53 {\n        import /etc/coredns/custom/*.override\n        hosts /etc/coredns/custom/bobbypin.hosts {\n            fallthrough\n        }\n        reload\n        # --- BEGIN bobbypin (generated, do not edit) ---\n        rewrite name a.example.org b.c.svc.cluster.local.\n        # --- END bobbypin ---\n    }\n";
+    let healthy = format!(
+        "kind: ConfigMap\nmetadata: {{name: coredns}}\ndata:\n  Corefile: |\n{corefile}---\nkind: ConfigMap\nmetadata: {{name: \
+         coredns-custom}}\ndata:\n  bobbypin.override: |\n    rewrite name a.example.org b.c.svc.cluster.local.\n  \
+         bobbypin.hosts: |\n    10.96.0.7 a.example.org\n"
+    );
+    let hosts = BTreeSet::from([Hostname::parse("a.example.org").expect("a literal that parses")]);
+    let told = |text: &str| {
+        let source = Source { path: "x".to_owned(), bytes: text.as_bytes().into() };
+        let placed = lint(&source, Known { delivery: None, hosts: &hosts, config_maps: None }).expect("a Corefile");
+        placed.iter().map(|placed| (placed.line, placed.finding.rule)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&healthy), []);
+    for (from, to, expected) in [
+        ("        # --- END bobbypin ---\n", "", (11, "BlockDamaged")),
+        ("        rewrite name a", "        log\n        rewrite name a", (12, "RecordsEdited")),
+        ("  bobbypin.override: |\n", "  bobbypin.override: |\n    cache 30\n", (20, "RecordsEdited")),
+        ("10.96.0.7", "10.096.0.7", (22, "RecordsEdited")),
+        ("10.96.0.7 a.", "10.96.0.7 b.", (22, "RecordsOutOfDate")),
+    ] {
+        let found = told(&healthy.replacen(from, to, 1));
+        assert!(found.contains(&expected), "{to}: {found:?}");
+    }
 }

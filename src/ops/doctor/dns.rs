@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    dns::corefile::{
-        lint::{Delivery, LintContext, lint},
-        parser::{Files, parse},
+    dns::{
+        block,
+        corefile::{
+            lint::{Delivery, LintContext, lint},
+            parser::{Files, parse},
+        },
     },
     model::{
         cluster::{Engine, OuroborosMode, Platform, Records},
@@ -44,16 +47,16 @@ fn layer(patient: &Patient<'_>, checks: &mut Checks, layer: &Layer, cluster: &Cl
         Engine::Ouroboros(OuroborosMode::CorednsImport) | Engine::Static(Records::RewriteSnippet) => {
             Some(Delivery::Import)
         }
-        // The block of ouroboros may be missing where ours is.
-        Engine::Ouroboros(OuroborosMode::ExternalDns)
-        | Engine::Static(Records::HostsFile(_) | Records::CorefileBlock { .. }) => None,
+        Engine::Static(Records::HostsFile(_)) => Some(Delivery::HostsFile),
+        Engine::Static(Records::CorefileBlock { .. }) => Some(Delivery::OwnBlock),
+        Engine::Ouroboros(OuroborosMode::ExternalDns) => None,
         // The plan says which form it is.
         Engine::Static(Records::Auto(_)) => match patient.layer(layer).map(|planned| &planned.decision) {
-            Some(Decision::Deliver { release, .. })
-                if matches!(release.engine, Engine::Static(Records::HostsFile(_))) =>
-            {
-                None
-            }
+            Some(Decision::Deliver { release, .. }) => match &release.engine {
+                Engine::Static(Records::HostsFile(_)) => Some(Delivery::HostsFile),
+                Engine::Static(Records::CorefileBlock { .. }) => Some(Delivery::OwnBlock),
+                _ => Some(Delivery::Import),
+            },
             _ => Some(Delivery::Import),
         },
     };
@@ -92,6 +95,9 @@ fn of_maps(patient: &Patient<'_>, checks: &mut Checks, layer: &Layer, delivery: 
         let evidence = match delivery {
             Some(Delivery::Block) => "it can take the block of ouroboros",
             Some(Delivery::Import) => "it imports override files",
+            Some(Delivery::OwnBlock) if text.contains(block::BEGIN) => "it has the block of bobbypin",
+            Some(Delivery::OwnBlock) => "it can take the block of bobbypin",
+            Some(Delivery::HostsFile) => "nothing in it stands in the way of the hosts file",
             None => "it is there, and the records do not need it",
         };
         checks.add(kind::COREFILE, Some(layer), SUBJECT, Answer::ok(evidence));

@@ -56,7 +56,7 @@ impl<'a> Markers<'a> {
 }
 
 /// Where a block belongs: the server block for plain DNS that serves a zone on a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     /// The zone in lower case with its trailing dot; the root is `.`.
     pub zone: &'a str,
@@ -64,6 +64,9 @@ pub struct Place<'a> {
     pub port: u16,
     /// The comments around the block.
     pub markers: Markers<'a>,
+    /// Whether a line between them, without indentation, is one that the owner of the block writes. Any other one was put
+    /// there by somebody, who would lose it.
+    pub owns: fn(&str) -> bool,
 }
 
 /// Why a Corefile is not edited.
@@ -136,6 +139,14 @@ pub enum EditError {
         /// What is so instead.
         problem: &'static str,
     },
+    /// Somebody has put a line of theirs between the markers.
+    #[error("`{}` at {at} stands between the markers and is not ours: it would be lost", .line.escape_debug())]
+    Foreign {
+        /// Where it begins.
+        at: Position,
+        /// The line.
+        line: String,
+    },
     /// A line cannot stand in the block.
     #[error("line {number} of the new block is not made of plain words: `{}`", .line.escape_debug())]
     Content {
@@ -162,6 +173,7 @@ pub fn insert(corefile: &str, place: &Place<'_>, lines: &[String]) -> Result<Str
         return Err(EditError::Content { number: index + 1, line: lines[index].clone() });
     }
     let found = find(corefile, place)?;
+    check_owned(corefile, &found, place)?;
     let (span, sample) = match &found.block {
         Some(block) => (block.clone(), &corefile[block.clone()]),
         None => (found.brace..found.brace, last_line(&corefile[..found.brace])),
@@ -185,7 +197,9 @@ pub fn insert(corefile: &str, place: &Place<'_>, lines: &[String]) -> Result<Str
 /// # Errors
 /// Whatever [`EditError`] lists; nothing is changed then.
 pub fn remove(corefile: &str, place: &Place<'_>) -> Result<String, EditError> {
-    match find(corefile, place)?.block {
+    let found = find(corefile, place)?;
+    check_owned(corefile, &found, place)?;
+    match found.block {
         Some(block) => splice(corefile, block, ""),
         None => Ok(corefile.to_owned()),
     }
@@ -210,6 +224,23 @@ fn is_plain(line: &str) -> bool {
                 && word.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'{' | b'}'))
         })
         && line.split(' ').next() != Some("import")
+}
+
+/// Refuses a block that holds what its owner does not write. Blank lines are nobody's.
+fn check_owned(corefile: &str, found: &Found, place: &Place<'_>) -> Result<(), EditError> {
+    let Some(block) = &found.block else { return Ok(()) };
+    let first = corefile[..block.start].matches('\n').count() + 1;
+    let lines: Vec<_> = corefile[block.clone()].lines().collect();
+    let between = (first..).zip(&lines).skip(1).take(lines.len().saturating_sub(2));
+    for (number, line) in between {
+        let text = line.trim();
+        if !text.is_empty() && !(place.owns)(text) {
+            let column = line[..line.len() - line.trim_start().len()].chars().count() + 1;
+            let at = Position { file: String::new(), line: number, column };
+            return Err(EditError::Foreign { at, line: text.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// What was found in a Corefile.

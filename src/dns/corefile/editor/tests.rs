@@ -27,7 +27,8 @@ example.com:53 {
 ";
 
 fn place() -> Place<'static> {
-    Place { zone: ".", port: 53, markers: Markers::new(BEGIN, END).expect("two comments") }
+    let markers = Markers::new(BEGIN, END).expect("two comments");
+    Place { zone: ".", port: 53, markers, owns: |line| line == "loop" || crate::dns::snippet::is_record(line) }
 }
 
 fn lines(hosts: &[&str]) -> Vec<String> {
@@ -84,6 +85,27 @@ fn indentation_and_line_ends_are_those_of_the_neighbours() {
         assert_eq!(insert(&edited, &place(), &["loop".to_owned()]).as_deref(), Ok(expected));
         assert_eq!(remove(&edited, &place()).as_deref(), Ok(text));
     }
+}
+
+#[test]
+fn a_line_of_somebody_else_between_the_markers_is_refused_and_not_lost() {
+    let text = insert(".:53 {\n  errors\n}\n", &place(), &lines(&["a.example.org"])).expect("a plain Corefile");
+    let mut told = String::new();
+    for line in ["kubernetes cluster.local", "\timport x", "# why", "rewrite name b.example.org here", "hosts {\n  }"] {
+        let edited = text.replace("  # === END", &format!("  {line}\n  # === END"));
+        let error = insert(&edited, &place(), &lines(&["c.example.org"])).expect_err(&edited);
+        assert_eq!(remove(&edited, &place()), Err(error.clone()), "{edited}");
+        writeln!(told, "{error}").expect("a string takes everything");
+    }
+    insta::assert_snapshot!(told, @r"
+    `kubernetes cluster.local` at line 5, column 3 stands between the markers and is not ours: it would be lost
+    `import x` at line 5, column 4 stands between the markers and is not ours: it would be lost
+    `# why` at line 5, column 3 stands between the markers and is not ours: it would be lost
+    `rewrite name b.example.org here` at line 5, column 3 stands between the markers and is not ours: it would be lost
+    `hosts {` at line 5, column 3 stands between the markers and is not ours: it would be lost
+    ");
+    let spaced = text.replace("  # === END", "\n  # === END");
+    assert_eq!(insert(&spaced, &place(), &lines(&["a.example.org"])), Ok(text), "blank lines are nobody's");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A rule that finds the same thing many times tells it once, with the number and the first place.
 
 mod markers;
+mod ours;
 mod records;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,10 @@ pub enum Delivery {
     Block,
     /// In files that the Corefile imports: mode `coredns-import` of ouroboros, and the form `rewrite-snippet`.
     Import,
+    /// As a block of this program in the Corefile: the form `corefile-block`.
+    OwnBlock,
+    /// In a file that a `hosts` of the Corefile reads: the form `hosts-file`.
+    HostsFile,
 }
 
 /// A finding with its place.
@@ -87,6 +92,7 @@ pub fn inspect(corefile: &str, context: &LintContext<'_>) -> Vec<Located> {
         );
     }
     markers::check(corefile, context.delivery, &mut findings);
+    ours::check(corefile, context, &mut findings);
     blanks(corefile, &mut findings);
     if context.has_node_local_dns {
         findings.add(
@@ -143,7 +149,14 @@ impl Findings<'_> {
     }
 
     fn add_at(&mut self, place: Position, severity: Severity, rule: &'static str, message: String, fix: &str) {
-        let finding = Finding { severity, rule, subject: self.subject.to_owned(), message, fix: Some(fix.to_owned()) };
+        let finding = Finding {
+            severity,
+            rule,
+            subject: self.subject.to_owned(),
+            message,
+            fix: Some(fix.to_owned()),
+            host: None,
+        };
         self.list.push(Located { place, finding });
     }
 }
@@ -221,7 +234,7 @@ fn servers(corefile: &str, parsed: &Corefile<'_>, context: &LintContext<'_>, fin
         );
     }
     if let Some((_, server)) = root
-        && context.delivery != Some(Delivery::Import)
+        && matches!(context.delivery, None | Some(Delivery::Block))
         && !corefile.lines().any(markers::is_opener)
     {
         let severity = if context.delivery.is_some() { Severity::Error } else { Severity::Warning };
@@ -237,8 +250,10 @@ fn servers(corefile: &str, parsed: &Corefile<'_>, context: &LintContext<'_>, fin
             "Write `.:53 {` alone on that line, and other zones as a server block of their own.",
         );
     }
-    // Keys of a lone server block without braces have nothing to load again.
-    if !parsed.servers.iter().any(|server| server.directives.iter().any(|directive| directive.name() == "reload")) {
+    // Keys of a lone server block without braces have nothing to load again, and `hosts` looks at its file by itself.
+    if context.delivery != Some(Delivery::HostsFile)
+        && !parsed.servers.iter().any(|server| server.directives.iter().any(|directive| directive.name() == "reload"))
+    {
         let place = root.map_or_else(|| line(1), |(_, server)| Position::of(&server.keys[0]));
         findings.add_at(
             place,

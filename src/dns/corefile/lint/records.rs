@@ -9,9 +9,10 @@ use std::{
 
 use crate::{
     dns::{
+        block,
         corefile::{
             lexer::{Piece, lex},
-            lint::{Findings, LintContext, RECORD_KEYS, line, plain_zones, root},
+            lint::{Delivery, Findings, LintContext, RECORD_KEYS, line, plain_zones, root},
             parser::{Corefile, Directive, Server},
             problem::Position,
             rewrite::{From, NameRule, absolute, name_rule},
@@ -30,19 +31,19 @@ const MOST_PATTERNS: usize = 100;
 
 pub(super) fn check(corefile: &str, parsed: &Corefile<'_>, context: &LintContext<'_>, findings: &mut Findings<'_>) {
     hairpin_lines(corefile, parsed, findings);
+    let records = Records::of(corefile);
     for server in &parsed.servers {
-        never_firing(&rules(server), findings);
+        never_firing(&rules(server), &records, findings);
     }
     let Some((index, server)) = root(parsed) else { return };
-    let records = managed(corefile);
     let mut hosts: Vec<String> = context.hosts.iter().map(|host| absolute(host.as_str())).collect();
     hosts.sort_unstable();
     let rules = rules(server);
     rules_before(&rules, &records, &hosts, findings);
     for directive in server.directives.iter().filter(|directive| directive.name() == "hosts") {
-        entries(directive, &hosts, findings);
+        entries(directive, &hosts, context.delivery, findings);
     }
-    templates(server, &hosts, findings);
+    templates(server, &hosts, context.delivery, findings);
     let exact = rules.iter().filter_map(|rule| match &rule.from {
         From::Exact(name) => Some(name.as_str()),
         _ => None,
@@ -55,17 +56,30 @@ fn rules<'s, 'a>(server: &'s Server<'a>) -> Vec<NameRule<'s, 'a>> {
     server.directives.iter().filter_map(name_rule).collect()
 }
 
-/// Where the block of ouroboros stands, in bytes.
-fn managed(corefile: &str) -> Range<usize> {
-    let find = |marker| {
-        lex(corefile).find_map(|piece| match piece {
-            Piece::Comment(comment) if corefile[comment.span.clone()].trim_end() == marker => Some(comment.span.start),
-            _ => None,
-        })
-    };
-    match (find(ouroboros::corefile::BEGIN), find(ouroboros::corefile::END)) {
-        (Some(begin), Some(end)) => begin..end,
-        _ => 0..0,
+/// Where the blocks of records stand in a Corefile, in bytes: that of ouroboros, and ours.
+struct Records([Range<usize>; 2]);
+
+impl Records {
+    fn of(corefile: &str) -> Self {
+        let find = |marker| {
+            lex(corefile).find_map(|piece| match piece {
+                Piece::Comment(comment) if corefile[comment.span.clone()].trim_end() == marker => {
+                    Some(comment.span.start)
+                }
+                _ => None,
+            })
+        };
+        let markers = [(ouroboros::corefile::BEGIN, ouroboros::corefile::END), (block::BEGIN, block::END)];
+        Self(markers.map(|(begin, end)| match (find(begin), find(end)) {
+            (Some(begin), Some(end)) => begin..end,
+            _ => 0..0,
+        }))
+    }
+
+    /// Whether a rule is a record, in whichever place those stand.
+    fn has(&self, rule: &NameRule<'_, '_>) -> bool {
+        let is_in_block = || self.0.iter().any(|block| block.contains(&rule.at.span.start));
+        RECORD_KEYS.contains(&rule.at.file) || rule.at.file.is_empty() && is_in_block()
     }
 }
 
@@ -74,7 +88,7 @@ fn is_hairpin(rule: &NameRule<'_, '_>) -> bool {
 }
 
 /// `count` things, in words.
-fn number(count: usize, what: &str) -> String {
+pub(super) fn number(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
@@ -102,7 +116,7 @@ fn hairpin_lines(corefile: &str, parsed: &Corefile<'_>, findings: &mut Findings<
 }
 
 /// Rules that an earlier one of the same server block always comes before.
-fn never_firing(rules: &[NameRule<'_, '_>], findings: &mut Findings<'_>) {
+fn never_firing(rules: &[NameRule<'_, '_>], records: &Records, findings: &mut Findings<'_>) {
     let mut firm: BTreeMap<&From, &NameRule<'_, '_>> = BTreeMap::new();
     let mut patterns: Vec<&NameRule<'_, '_>> = Vec::new();
     let mut dead = Vec::new();
@@ -112,7 +126,9 @@ fn never_firing(rules: &[NameRule<'_, '_>], findings: &mut Findings<'_>) {
             _ => None,
         };
         if let Some(earlier) = firm.get(&rule.from).copied().or_else(by_pattern) {
-            dead.push((rule, earlier));
+            // While one form takes the place of another, a name has the same record twice.
+            let is_same = earlier.to == rule.to && records.has(earlier) && records.has(rule);
+            dead.extend((!is_same).then_some((rule, earlier)));
         } else if !rule.goes_on {
             firm.insert(&rule.from, rule);
             if !matches!(rule.from, From::Exact(_) | From::Regex(_)) && patterns.len() < MOST_PATTERNS {
@@ -137,17 +153,14 @@ fn never_firing(rules: &[NameRule<'_, '_>], findings: &mut Findings<'_>) {
 }
 
 /// Rules of somebody else that catch a name with a record before the record does.
-fn rules_before(rules: &[NameRule<'_, '_>], records: &Range<usize>, hosts: &[String], findings: &mut Findings<'_>) {
-    let is_record = |rule: &NameRule<'_, '_>| {
-        RECORD_KEYS.contains(&rule.at.file) || rule.at.file.is_empty() && records.contains(&rule.at.span.start)
-    };
+fn rules_before(rules: &[NameRule<'_, '_>], records: &Records, hosts: &[String], findings: &mut Findings<'_>) {
     let mut exact: BTreeMap<&str, usize> = BTreeMap::new();
     let mut patterns = Vec::new();
     let mut expression = None;
     for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.goes_on) {
         match &rule.from {
             From::Exact(name) => drop(exact.entry(name).or_insert(index)),
-            From::Regex(_) if !is_record(rule) => expression = expression.or(Some((index, rule))),
+            From::Regex(_) if !records.has(rule) => expression = expression.or(Some((index, rule))),
             From::Regex(_) => {}
             _ if patterns.len() < MOST_PATTERNS => patterns.push((index, rule)),
             _ => {}
@@ -159,7 +172,7 @@ fn rules_before(rules: &[NameRule<'_, '_>], records: &Range<usize>, hosts: &[Str
         let first = [exact.get(host.as_str()).copied(), pattern].into_iter().flatten().min();
         unsure += usize::from(expression.is_some_and(|(index, _)| first.is_none_or(|first| index < first)));
         if let Some(rule) = first.map(|first| &rules[first])
-            && !is_record(rule)
+            && !records.has(rule)
             && !is_hairpin(rule)
         {
             caught.push((host, rule));
@@ -196,7 +209,7 @@ fn rules_before(rules: &[NameRule<'_, '_>], records: &Range<usize>, hosts: &[Str
 }
 
 /// Entries of the plugin `hosts` for names that have records.
-fn entries(directive: &Directive<'_>, hosts: &[String], findings: &mut Findings<'_>) {
+fn entries(directive: &Directive<'_>, hosts: &[String], delivery: Option<Delivery>, findings: &mut Findings<'_>) {
     let lines = directive.lines();
     let entries = lines.iter().filter(|line| line.words[0].text.parse::<IpAddr>().is_ok());
     let names = entries.flat_map(|line| &line.words[1..]);
@@ -207,10 +220,14 @@ fn entries(directive: &Directive<'_>, hosts: &[String], findings: &mut Findings<
             Severity::Warning,
             "HostsEntryForRecord",
             format!(
-                "The plugin `hosts` has an address for {} with a record, the first at {}. A rewrite acts before it, so an \
-                 address is answered only while its name has no record.",
+                "The plugin `hosts` has an address for {} with a record, the first at {}. {}",
                 number(found.len(), "name"),
-                Position::of(first)
+                Position::of(first),
+                match delivery {
+                    Some(Delivery::HostsFile) =>
+                        "It answers with both, so a part of all connections goes past the proxy.",
+                    _ => "A rewrite acts before it, so an address is answered only while its name has no record.",
+                }
             ),
             "Take the entries out.",
         );
@@ -218,7 +235,7 @@ fn entries(directive: &Directive<'_>, hosts: &[String], findings: &mut Findings<
 }
 
 /// Templates for zones that hold names with records.
-fn templates(server: &Server<'_>, hosts: &[String], findings: &mut Findings<'_>) {
+fn templates(server: &Server<'_>, hosts: &[String], delivery: Option<Delivery>, findings: &mut Findings<'_>) {
     let mut zones = BTreeMap::new();
     for directive in server.directives.iter().filter(|directive| directive.name() == "template") {
         for zone in directive.arguments().iter().skip(2) {
@@ -232,10 +249,13 @@ fn templates(server: &Server<'_>, hosts: &[String], findings: &mut Findings<'_>)
             Severity::Warning,
             "TemplateForRecord",
             format!(
-                "The plugin `template` is for zones that hold {} with a record, the first at {}. A rewrite acts before it, \
-                 so it answers only while a name has no record.",
+                "The plugin `template` is for zones that hold {} with a record, the first at {}. {}",
                 number(found.len(), "name"),
-                Position::of(first)
+                Position::of(first),
+                match delivery {
+                    Some(Delivery::HostsFile) => "It acts before `hosts`: where it answers, the record is not used.",
+                    _ => "A rewrite acts before it, so it answers only while a name has no record.",
+                }
             ),
             "Take the names out of the template, or out of the records.",
         );

@@ -9,8 +9,9 @@ use proptest::prelude::*;
 
 use crate::{
     dns::{
+        block,
         corefile::lint::{Delivery, LintContext, inspect, lint},
-        ouroboros,
+        hosts_file, ouroboros, snippet,
     },
     model::{finding::Finding, hostname::Hostname},
 };
@@ -42,7 +43,7 @@ fn findings(corefile: &str, beside: &Beside<'_>) -> Vec<Finding> {
 /// One line for every finding.
 fn told(corefile: &str, beside: &Beside<'_>) -> String {
     let mut told = String::new();
-    for Finding { severity, rule, subject, message, fix } in findings(corefile, beside) {
+    for Finding { severity, rule, subject, message, fix, .. } in findings(corefile, beside) {
         assert_eq!(subject, "Corefile");
         let fix = fix.expect("every rule knows what to do");
         writeln!(told, "{severity:?} {rule}: {message} -> {fix}").expect("a string takes everything");
@@ -232,6 +233,117 @@ fn a_rule_that_can_never_act_is_told() {
     }
     let rules = "rewrite name a b\nrewrite name a c\nrewrite name a d\n";
     insta::assert_snapshot!(told(&with(rules), &Beside::default()), @r"Warning RewriteNeverFires: 2 rewrite rules can never act, the first at line 5, column 1: the one at line 4, column 1 catches the same names before it. -> Take out the rule that is not meant.");
+}
+
+/// Our own block.
+fn own_block(hosts: &[&str]) -> String {
+    let rules = hosts.iter().map(|host| format!("    rewrite name {host} ouroboros-proxy.x.svc.cluster.local.\n"));
+    format!("    {}\n{}    {}\n", block::BEGIN, rules.collect::<String>(), block::END)
+}
+
+const OWN_SNIPPET: &str = "rewrite name a.example.org ouroboros-proxy.x.svc.cluster.local.\nrewrite name b.example.org \
+                           ouroboros-proxy.x.svc.cluster.local.\n";
+const OWN_HOSTS: &str = "10.96.0.7 a.example.org\n10.96.0.7 b.example.org\n";
+const IMPORT: &str = "    import /etc/coredns/custom/*.override\n";
+const HOSTS_LINE: &str =
+    "    hosts /etc/coredns/custom/bobbypin.hosts {\n        ttl 30\n        no_reverse\n        fallthrough\n    }\n";
+
+#[test]
+fn records_of_our_own_are_no_finding_in_any_form() {
+    let hosts: &[_] = &["a.example.org", "b.example.org"];
+    let snippet: &[_] = &[(snippet::KEY, OWN_SNIPPET)];
+    let file: &[_] = &[(hosts_file::KEY, OWN_HOSTS)];
+    let both: &[_] = &[(snippet::KEY, OWN_SNIPPET), (hosts_file::KEY, OWN_HOSTS)];
+    let own = own_block(hosts);
+    let nothing: &[_] = &[];
+    for (lines, delivery, custom) in [
+        (own.clone(), Delivery::OwnBlock, nothing),
+        (IMPORT.to_owned(), Delivery::Import, snippet),
+        (IMPORT.to_owned() + HOSTS_LINE, Delivery::HostsFile, file),
+        // While one form takes the place of another.
+        (IMPORT.to_owned() + HOSTS_LINE, Delivery::HostsFile, both),
+        (IMPORT.to_owned() + &own, Delivery::OwnBlock, snippet),
+        (own.clone() + &block(hosts), Delivery::OwnBlock, nothing),
+    ] {
+        for delivery in [None, Some(delivery)] {
+            for hosts in [nothing_wanted(), hosts] {
+                let beside = Beside { delivery, custom: Some(custom), hosts, ..Beside::default() };
+                assert_eq!(told(&with(&lines), &beside), "", "{lines}");
+            }
+        }
+    }
+    // What only ouroboros needs, or only what is read with the Corefile.
+    let elsewhere = with(&own).replace(".:53 {", ". {");
+    assert_eq!(told(&elsewhere, &Beside { delivery: Some(Delivery::OwnBlock), ..Beside::default() }), "");
+    let once = with(&(IMPORT.to_owned() + HOSTS_LINE)).replace("    reload\n", "");
+    assert_eq!(
+        told(&once, &Beside { delivery: Some(Delivery::HostsFile), custom: Some(file), ..Beside::default() }),
+        ""
+    );
+}
+
+fn nothing_wanted() -> &'static [&'static str] {
+    &[]
+}
+
+#[test]
+fn a_rule_of_somebody_else_before_our_own_records_is_told() {
+    let hosts: &[_] = &["a.example.org"];
+    let lines = "    rewrite name a.example.org x.\n".to_owned() + &own_block(hosts);
+    let beside = Beside { delivery: Some(Delivery::OwnBlock), custom: Some(&[]), hosts, ..Beside::default() };
+    let rules: Vec<_> = findings(&with(&lines), &beside).into_iter().map(|finding| finding.rule).collect();
+    assert_eq!(rules, ["RewriteNeverFires", "RuleBeforeRecords"]);
+}
+
+#[test]
+fn records_of_our_own_that_somebody_edited_are_told_with_their_place() {
+    let own = own_block(&["a.example.org"]);
+    let edited = own.replace("    rewrite", "    cache 30\n    rewrite");
+    let both = IMPORT.to_owned() + HOSTS_LINE;
+    let cases: [(String, &[(&str, &str)]); 6] = [
+        (own.replace(block::END, "# gone"), &[]),
+        (own.clone() + &own, &[]),
+        (edited, &[]),
+        (both.clone(), &[(snippet::KEY, "rewrite name a.example.org b.\nrewrite name c d\n")]),
+        (both.clone(), &[(hosts_file::KEY, "10.96.0.7 a.example.org\n# by hand\n")]),
+        (both, &[(hosts_file::KEY, "10.96.0.7 b.example.org\n10.96.0.7 a.example.org\n")]),
+    ];
+    let all: String = cases
+        .iter()
+        .map(|(lines, custom)| told(&with(lines), &Beside { custom: Some(custom), ..Beside::default() }))
+        .collect();
+    insta::assert_snapshot!(all, @r"
+    Error BlockDamaged: The comments around the records of bobbypin are damaged: there is `# --- BEGIN bobbypin (generated, do not edit) ---` at line 4, column 5, but no `# --- END bobbypin ---`. It does not edit such a Corefile. -> Take out what is left of the block, with both comments; the next run writes it again.
+    Error BlockDamaged: The comments around the records of bobbypin are damaged: `# --- BEGIN bobbypin (generated, do not edit) ---` stands at line 4, column 5 and again at line 7, column 5. It does not edit such a Corefile. -> Take out what is left of the block, with both comments; the next run writes it again.
+    Warning RewriteNeverFires: 1 rewrite rule can never act, the first at line 8, column 5: the one at line 5, column 5 catches the same names before it. -> Take out the rule that is not meant.
+    Warning RecordsEdited: The records of bobbypin were edited by hand, first at line 5, column 1: it does not edit such a Corefile. -> Keep your own lines outside of them.
+    Warning RecordsEdited: The records of bobbypin were edited by hand, first at bobbypin.override, line 2, column 1: Flux writes again what is in Git. -> Keep your own lines outside of them.
+    Warning RecordsEdited: The records of bobbypin were edited by hand, first at bobbypin.hosts, line 2, column 1: CoreDNS passes over a line that it cannot read without a word. -> Keep your own lines outside of them.
+    Warning RecordsEdited: The records of bobbypin were edited by hand, first at bobbypin.hosts, line 1, column 1: CoreDNS passes over a line that it cannot read without a word. -> Keep your own lines outside of them.
+    ");
+}
+
+#[test]
+fn records_for_other_names_than_the_wanted_ones_are_told_where_somebody_says_which() {
+    let hosts: &[_] = &["b.example.org", "c.example.org", "d.example.org"];
+    let both = IMPORT.to_owned() + HOSTS_LINE;
+    let cases: [(String, &[(&str, &str)]); 3] = [
+        (own_block(&["a.example.org", "b.example.org"]), &[]),
+        (both.clone(), &[(snippet::KEY, OWN_SNIPPET)]),
+        (both, &[(hosts_file::KEY, OWN_HOSTS)]),
+    ];
+    let told_for = |hosts| -> String {
+        let told = |(lines, custom): &(String, &[(&str, &str)])| {
+            told(&with(lines), &Beside { custom: Some(custom), hosts, ..Beside::default() })
+        };
+        cases.iter().map(told).collect()
+    };
+    insta::assert_snapshot!(told_for(hosts), @r"
+    Info RecordsOutOfDate: The records of bobbypin at line 5, column 1 are not those that are wanted: 2 names missing, as `c.example.org`, 1 name not wanted any more, as `a.example.org`. -> Run bobbypin reconcile, and let Flux apply what it commits.
+    Info RecordsOutOfDate: The records of bobbypin at bobbypin.override, line 1, column 1 are not those that are wanted: 2 names missing, as `c.example.org`, 1 name not wanted any more, as `a.example.org`. -> Run bobbypin reconcile, and let Flux apply what it commits.
+    Info RecordsOutOfDate: The records of bobbypin at bobbypin.hosts, line 1, column 1 are not those that are wanted: 2 names missing, as `c.example.org`, 1 name not wanted any more, as `a.example.org`. -> Run bobbypin reconcile, and let Flux apply what it commits.
+    ");
+    assert_eq!(told_for(nothing_wanted()), "");
 }
 
 proptest! {

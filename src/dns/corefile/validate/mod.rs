@@ -146,6 +146,10 @@ impl Judge {
     }
 }
 
+/// How many pairs of a zone and an address to listen at are looked into. A person writes a few; somebody who writes
+/// thousands of each in one server block wants to keep us busy.
+const MOST_LISTENED: usize = 100_000;
+
 /// Why the arguments of a plugin are not simply taken.
 enum Objection {
     /// CoreDNS refuses them.
@@ -199,7 +203,8 @@ fn directives(server: &Server<'_>, judge: &mut Judge) {
 
 /// Zones that are none, and zones that two server blocks want to serve at one address.
 fn zones(servers: &[Server<'_>], judge: &mut Judge) {
-    let mut served: BTreeMap<Address, Vec<(Option<&str>, Position)>> = BTreeMap::new();
+    let mut served: BTreeMap<Address, BTreeMap<Option<&str>, Position>> = BTreeMap::new();
+    let mut looked_at = 0;
     for server in servers {
         let has_view = server.directives.iter().any(|directive| directive.name() == "view");
         let listeners = listeners(server);
@@ -218,17 +223,30 @@ fn zones(servers: &[Server<'_>], judge: &mut Judge) {
                 judge.doubt(key, What::Zone(format!("`{}` is served by nobody", text.escape_debug())));
             }
             let Some(listeners) = &listeners else { continue };
+            looked_at += listeners.len();
+            if looked_at > MOST_LISTENED {
+                let message =
+                    format!("there are more than {MOST_LISTENED} pairs of a zone and an address to listen at");
+                judge.doubt(key, What::Zone(message));
+                return;
+            }
             let known = served.entry(address).or_default();
+            let mut clash = None;
             for listener in listeners {
                 // Two listeners are in each other's way when they are the same, or when one of them takes every address.
-                let clash = known.iter().find(|(other, _)| other.is_none() || listener.is_none() || other == listener);
-                if let Some((_, first)) = clash {
-                    let message =
-                        format!("`{}` is served already, by the server block at {first}", text.escape_debug());
-                    judge.refuse(key, What::Zone(message));
+                let other = match listener {
+                    Some(_) => known.get(&None).or_else(|| known.get(listener)),
+                    None => known.values().next(),
+                };
+                if let Some(first) = other {
+                    clash.get_or_insert_with(|| first.clone());
                 } else if !has_view {
-                    known.push((*listener, Position::of(key)));
+                    known.insert(*listener, Position::of(key));
                 }
+            }
+            if let Some(first) = clash {
+                let message = format!("`{}` is served already, by the server block at {first}", text.escape_debug());
+                judge.refuse(key, What::Zone(message));
             }
         }
     }

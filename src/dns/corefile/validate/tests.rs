@@ -30,6 +30,24 @@ fn the_corefile_of_a_cluster_loads() {
 }
 
 #[test]
+fn zones_and_addresses_without_end_are_not_multiplied() {
+    let block = |keys: usize, binds: usize| {
+        let keys = (0..keys).map(|index| format!("z{index}.example:53")).collect::<Vec<_>>().join(" ");
+        let binds =
+            (0..binds).map(|index| format!("10.0.{}.{}", index / 250, index % 250)).collect::<Vec<_>>().join(" ");
+        judged(&format!("{keys} {{\nbind {binds}\nwhoami\n}}\n"))
+    };
+    assert_eq!(block(300, 300), Judgement::default());
+    let many = block(3000, 3000);
+    let told: Vec<_> = many.doubts.iter().map(|remark| remark.what.to_string()).collect();
+    assert_eq!(told, ["there are more than 100000 pairs of a zone and an address to listen at"]);
+    assert_eq!(many.verdict(), Verdict::Unknown);
+    // A zone that is served twice is told once, at however many addresses.
+    let twice = judged("a:53 {\nbind 10.0.0.1 10.0.0.2\nwhoami\n}\na:53 {\nbind 10.0.0.2 10.0.0.1\nwhoami\n}\n");
+    assert_eq!((twice.refusals.len(), twice.verdict()), (1, Verdict::Refuses));
+}
+
+#[test]
 fn a_refusal_has_its_place_and_its_reason() {
     let mut told = String::new();
     for lines in [

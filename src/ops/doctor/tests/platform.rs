@@ -247,6 +247,66 @@ fn dns_that_cannot_take_the_records_is_found() {
 }
 
 #[test]
+fn a_corefile_is_judged_for_the_form_that_it_serves() {
+    let form = |form: Value| {
+        Sample::generic()
+            .with("/host", json!({"engine": "static", "static": form}))
+            .with("/hostnames", json!({"delegations": [{"namespaces": ["web"], "suffixes": ["example.net"]}]}))
+    };
+    let manifest = "kind: ConfigMap\nmetadata: {name: coredns}\ndata:\n  Corefile: |\n    .:53 {\n        kubernetes cluster.local in-addr.arpa\n        forward . /etc/resolv.conf\n        reload\n    }\n";
+    let file = "infra/coredns.yaml";
+    let block = form(json!({"records": "corefile-block", "file": file})).file(file, manifest);
+    let own = "    reload\n    # --- BEGIN bobbypin (generated, do not edit) ---\n    rewrite name www.example.net ouroboros-proxy.ouroboros.svc.cluster.local.\n    # --- END bobbypin ---\n";
+    let there = block.clone().delivered().corefile("/host", "    reload\n", own);
+    let line = "    import /etc/coredns/custom/*.override\n    hosts /etc/coredns/custom/bobbypin.hosts {\n        ttl 30\n        no_reverse\n        fallthrough\n    }\n";
+    let hosts_file = form(json!({"records": "hosts-file"})).corefile("/host", "    reload\n", line);
+    let mut told = String::new();
+    for (name, sample) in [
+        ("a block that is not there yet", block.clone()),
+        (
+            "another opener",
+            block.clone().corefile("/host", ".:53 {", ". {").file(file, &manifest.replace(".:53 {", ". {")),
+        ),
+        ("a block", there.clone()),
+        ("a block that Flux did not apply", block.clone().delivered()),
+        ("a damaged block", there.clone().corefile("/host", "    # --- END bobbypin ---\n", "")),
+        ("another name", there.corefile("/host", "www.example.net", "web.example.net")),
+        ("no Corefile", block.seen("/host/dnsConfigMaps", present([]))),
+        ("a hosts file, which needs no reload", hosts_file),
+    ] {
+        told.push_str(&format!("# {name}\n"));
+        let lines = sample.told().into_iter();
+        for line in
+            lines.filter(|line| line.contains(" ConfigMap/kube-system/coredns: ") && !line.contains("ClusterDomain"))
+        {
+            told.push_str(&format!("{line}\n"));
+        }
+    }
+    assert_snapshot!(told, @"
+    # a block that is not there yet
+    Ok Corefile (host) ConfigMap/kube-system/coredns: it can take the block of bobbypin
+    # another opener
+    Ok Corefile (host) ConfigMap/kube-system/coredns: it can take the block of bobbypin
+    # a block
+    Ok Corefile (host) ConfigMap/kube-system/coredns: it has the block of bobbypin
+    # a block that Flux did not apply
+    Ok BlockNotApplied (cluster) ConfigMap/kube-system/coredns: the live Corefile does not have the block of records of infra/coredns.yaml: Flux has not applied the file yet => when it stays so, look which Kustomization applies infra/coredns.yaml, and whether it is suspended or fails: flux get kustomizations -A
+    Ok Corefile (host) ConfigMap/kube-system/coredns: it can take the block of bobbypin
+    # a damaged block
+    Warn CorefileDiffersFromGit (cluster) ConfigMap/kube-system/coredns: infra/coredns.yaml:12 says `}`, and line 6 of the live Corefile says `rewrite name www.example.net ouroboros-proxy.ouroboros.svc.cluster.local.`; the live one has another block of records than Git: Flux has not applied the file yet. When it applies infra/coredns.yaml, what the live one says is lost => write into infra/coredns.yaml what must stay, then look why Flux does not apply it: flux get kustomizations -A. The live one: kubectl -n kube-system get configmap coredns -o jsonpath='{.data.Corefile}'
+    Fail BlockDamaged (host) ConfigMap/kube-system/coredns: The comments around the records of bobbypin are damaged: there is `# --- BEGIN bobbypin (generated, do not edit) ---` at line 5, column 5, but no `# --- END bobbypin ---`. It does not edit such a Corefile. => Take out what is left of the block, with both comments; the next run writes it again.
+    Warn RuleBeforeRecords H19 (host) ConfigMap/kube-system/coredns: A rewrite rule of somebody else comes first for 1 name, as for `www.example.net` at line 6, column 5. => Take the rule out, or leave the name out of the records.
+    # another name
+    Ok BlockNotApplied (cluster) ConfigMap/kube-system/coredns: the live Corefile has another block of records than infra/coredns.yaml: Flux has not applied the file yet => when it stays so, look which Kustomization applies infra/coredns.yaml, and whether it is suspended or fails: flux get kustomizations -A
+    Ok RecordsOutOfDate (host) ConfigMap/kube-system/coredns: The records of bobbypin at line 6, column 1 are not those that are wanted: 1 name missing, as `www.example.net`, 1 name not wanted any more, as `web.example.net`. => Run bobbypin reconcile, and let Flux apply what it commits.
+    # no Corefile
+    Fail Corefile (host) ConfigMap/kube-system/coredns: there is no Corefile: this cluster's DNS is not where the records go => find out which program answers the cluster's DNS, and choose an engine for the layer that fits it
+    # a hosts file, which needs no reload
+    Ok Corefile (host) ConfigMap/kube-system/coredns: nothing in it stands in the way of the hosts file
+    ");
+}
+
+#[test]
 fn add_ons_that_will_not_work_are_found() {
     let sample = Sample::cozystack();
     let addons = |addons: Value| sample.clone().seen("/tenants/items/0", tenant_object(addons));

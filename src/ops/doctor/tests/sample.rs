@@ -208,7 +208,7 @@ impl Sample {
     }
 
     /// Commits what is decided.
-    fn delivered(mut self) -> Self {
+    pub(super) fn delivered(mut self) -> Self {
         let decided = decide(&self.tree(), &self.request()).unwrap_or_else(|error| panic!("{error:#?}"));
         for file in decided.changes.files {
             if let Some(bytes) = file.new {
@@ -245,7 +245,13 @@ impl Sample {
         let now = Timestamp::UNIX_EPOCH;
         let file = InventoryFile { source: Source { path: "inventory.json".to_owned(), bytes }, read_at: now };
         let files = if self.inventory.is_null() { Vec::new() } else { vec![file] };
-        Request { clusters: Selection::default(), inventories: Inventories::Files(files), accept_removals: None, now }
+        Request {
+            clusters: Selection::default(),
+            inventories: Inventories::Files(files),
+            accept_removals: None,
+            git_server: None,
+            now,
+        }
     }
 
     /// Looks at it.
