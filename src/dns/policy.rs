@@ -43,10 +43,24 @@ pub struct Policy {
     pub reserved: BTreeMap<Hostname, &'static str>,
     /// Domains of clusters and of search lists, besides [`DENIED_SUFFIXES`]: no name at or below them is redirected.
     pub denied_suffixes: Vec<String>,
+    /// What only the clusters say.
+    pub seen: Seen,
     /// The most records of one claimant.
     pub quota_per_namespace: usize,
     /// The most records.
     pub quota_total: usize,
+}
+
+/// What of a policy no file in Git says, but an inventory. It keeps new records from being made like the rest, and takes
+/// none away at once that is there: what was seen may be wrong, or written by somebody who wants to harm.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Whether [`Policy::platform_host`] is the one of the live platform.
+    pub is_platform_host: bool,
+    /// As [`Policy::reserved`].
+    pub reserved: BTreeMap<Hostname, &'static str>,
+    /// As [`Policy::denied_suffixes`].
+    pub denied_suffixes: Vec<String>,
 }
 
 /// Whose a claim is.
@@ -89,8 +103,9 @@ pub struct Owner {
 pub struct Verdict {
     /// The hosts that become records.
     pub records: BTreeMap<Hostname, Owner>,
-    /// Claimed names that nobody may have, by the settings. They are not absent: a record of one of them needs no
-    /// confirmation before it goes. A name that another namespace may have is not among them: its own claim is missing.
+    /// Claimed names that nobody may have, by files in Git alone. They are not absent: a record of one of them needs no
+    /// confirmation before it goes. A name that another namespace may have is not among them, because its own claim is
+    /// missing, and neither is one that only an inventory refuses.
     pub refused: BTreeSet<Hostname>,
     /// What the next run must remember of owners.
     pub owners: BTreeMap<Hostname, HostOwner>,
@@ -150,10 +165,20 @@ fn within_quotas<'a>(
     committed: &BTreeSet<Hostname>,
     verdict: &mut Verdict,
 ) -> Vec<Admitted<'a>> {
-    if granted.len() <= policy.quota_per_namespace.min(policy.quota_total) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, claim) in &granted {
+        *counts.entry(claimant.of(claim)).or_default() += 1;
+    }
+    counts.retain(|_, count| *count > policy.quota_per_namespace);
+    let is_over = granted.len() > policy.quota_total;
+    if counts.is_empty() && !is_over {
         return granted;
     }
-    let mut order: Vec<_> = granted.iter().map(|(host, claim)| (!committed.contains(host), claim, host)).collect();
+    let mut order: Vec<_> = granted
+        .iter()
+        .filter(|(_, claim)| is_over || counts.contains_key(claimant.of(claim)))
+        .map(|(host, claim)| (!committed.contains(host), claim, host))
+        .collect();
     order.sort_unstable_by(|(new_a, a, host_a), (new_b, b, host_b)| {
         new_a.cmp(new_b).then_with(|| ownership::precedence(a, b)).then_with(|| host_a.cmp(host_b))
     });
@@ -179,6 +204,7 @@ fn within_quotas<'a>(
                     subject: describe(claim),
                     message: format!("host {host} gets no record: {reason}"),
                     fix: Some("raise the quota in cluster.yaml, or remove hosts".to_owned()),
+                    host: Some(host.to_string()),
                 });
             }
             Some(_) | None => {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::model::{
     cluster::SecretKey,
+    hostname::Hostname,
     layer::TenantId,
     name::Name,
     observed::{Observed, Unknown},
@@ -82,6 +83,7 @@ impl ClusterInventory {
     /// A cluster of which nothing is known, for one reason.
     pub fn unknown(why: &Unknown) -> Self {
         Self {
+            api_server: None,
             uid: Observed::Unknown(why.clone()),
             ingresses: Observed::Unknown(why.clone()),
             gateways: Observed::Unknown(why.clone()),
@@ -94,7 +96,7 @@ impl ClusterInventory {
 
     /// Every source that somebody tried to read and could not, with the reason.
     pub fn unread(&self) -> impl Iterator<Item = (ClusterSource, &Unknown)> {
-        let Self { uid, ingresses, gateways, http_routes, tls_routes, services, dns_config_maps } = self;
+        let Self { api_server: _, uid, ingresses, gateways, http_routes, tls_routes, services, dns_config_maps } = self;
         let sources = [
             (ClusterSource::Uid, uid.unread()),
             (ClusterSource::Ingresses, ingresses.unread()),
@@ -124,6 +126,7 @@ pub enum SourceName {
 #[expect(missing_docs, reason = "they are named as the fields are")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ClusterSource {
+    ApiServer,
     Uid,
     Ingresses,
     Gateways,
@@ -158,6 +161,7 @@ impl fmt::Display for SourceName {
 impl fmt::Display for ClusterSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::ApiServer => "apiServer",
             Self::Uid => "uid",
             Self::Ingresses => "ingresses",
             Self::Gateways => "gateways",
@@ -204,6 +208,8 @@ pub const PLATFORM_SETTINGS: [&str; 9] = [
 /// What one cluster holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterInventory {
+    /// The name of the API server that the cluster was read through. `None`: it was an address, or nobody says.
+    pub api_server: Option<Hostname>,
     /// The UID of the namespace `kube-system`, the cluster's identity.
     pub uid: Observed<String>,
     /// `networking.k8s.io/v1` Ingresses of all namespaces.
@@ -395,6 +401,7 @@ mod tests {
         let name = |text| Name::parse(text).expect("a literal that parses");
         let id = |shop| TenantId { namespace: name("tenant-acme"), name: name(shop) };
         let cluster = |reason: &str| ClusterInventory {
+            api_server: None,
             uid: unknown(reason),
             ingresses: unknown(reason),
             gateways: unknown(reason),

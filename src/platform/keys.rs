@@ -131,6 +131,7 @@ fn finding(capabilities: &Capabilities, key: &str, why: Why) -> Finding {
             Some(similar) => format!("Write `{similar}`, if that is meant; else remove the key."),
             None => "Remove the key.".to_owned(),
         }),
+        host: None,
     }
 }
 

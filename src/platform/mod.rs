@@ -75,6 +75,7 @@ impl Guard {
             subject: subject.into(),
             message: self.to_string(),
             fix: Some(fix.to_owned()),
+            host: None,
         }
     }
 }

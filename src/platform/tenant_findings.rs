@@ -26,7 +26,7 @@ pub fn tenant_findings(tenant: &TenantId, addons: &TenantAddons) -> Vec<Finding>
     let mut findings = Vec::new();
     let mut add = |severity, rule, key: &str, message: String, fix: &str| {
         let (subject, fix) = (format!("{tenant}: addons.{key}"), Some(fix.to_owned()));
-        findings.push(Finding { severity, rule, subject, message, fix });
+        findings.push(Finding { severity, rule, subject, message, fix, host: None });
     };
     if addons.ouroboros_enabled() {
         ouroboros_findings(addons, &mut add);

@@ -15,7 +15,7 @@ pub(crate) fn value_findings(values: &PlatformValues, variant_assumed: bool) -> 
     let mut findings = Vec::new();
     let mut add = |severity, rule, subject: &str, message: String, fix: &str| {
         let (subject, fix) = (subject.to_owned(), Some(fix.to_owned()));
-        findings.push(Finding { severity, rule, subject, message, fix });
+        findings.push(Finding { severity, rule, subject, message, fix, host: None });
     };
     if !values.capabilities().is_known {
         add(

@@ -1,10 +1,12 @@
 //! `dns`: a Corefile is judged, the hosts are decided and the records are printed, by the real program.
 
+use std::{env, fs, os::unix::fs::PermissionsExt};
+
 use serde_json::Value;
 
 use crate::{
     docs,
-    support::cli::{EDGE, Ran, Sandbox, assert_told},
+    support::cli::{EDGE, Ran, Sandbox, assert_told, finish},
 };
 
 /// A Corefile with a fault of each kind.
@@ -263,10 +265,10 @@ fn every_host_is_told_with_its_record_or_the_reason_why_it_has_none() {
     ── stdout
     edge
     ► host: Deliver (ProxyProtocolOn)
-        ✗ api.example.org: no record for Ingress/default/kubernetes (HostWithoutTls): no TLS section of the Ingress names the host, and only TLS hosts are redirected
-        ✔ dashboard.example.org: record for Ingress/cozy-dashboard/dashboard-web-ingress
+        ✗ api.example.org: no record for Ingress/default/kubernetes, delegated by example.org (HostWithoutTls): no TLS section of the Ingress names the host, and only TLS hosts are redirected
+        ✔ dashboard.example.org: record for Ingress/cozy-dashboard/dashboard-web-ingress, delegated by example.org
         ✗ harbor-reg.acme.example.org: no record for Ingress/tenant-acme/harbor-reg-ingress, delegated by acme.example.org (NotSelected): the layer takes no hosts from Ingresses of class tenant-acme
-        ✔ keycloak.example.org: record for Ingress/cozy-keycloak/keycloak-ingress
+        ✔ keycloak.example.org: record for Ingress/cozy-keycloak/keycloak-ingress, delegated by example.org
     ► tenant tenant-acme/shop: Deliver (ProxyProtocolOn)
         ✔ api.acme.example.org: record for Ingress/shop/api, delegated by acme.example.org
         ✔ assets.acme.example.org: record for Ingress/shop/assets, delegated by acme.example.org
@@ -298,7 +300,7 @@ fn every_host_is_told_with_its_record_or_the_reason_why_it_has_none() {
               "namespace": "default",
               "name": "kubernetes"
             },
-            "delegatedBy": null,
+            "delegatedBy": "example.org",
             "answer": "None",
             "rule": "HostWithoutTls",
             "reason": "no TLS section of the Ingress names the host, and only TLS hosts are redirected"
@@ -310,7 +312,7 @@ fn every_host_is_told_with_its_record_or_the_reason_why_it_has_none() {
               "namespace": "cozy-dashboard",
               "name": "dashboard-web-ingress"
             },
-            "delegatedBy": null,
+            "delegatedBy": "example.org",
             "answer": "Record",
             "rule": null,
             "reason": null
@@ -334,7 +336,7 @@ fn every_host_is_told_with_its_record_or_the_reason_why_it_has_none() {
               "namespace": "cozy-keycloak",
               "name": "keycloak-ingress"
             },
-            "delegatedBy": null,
+            "delegatedBy": "example.org",
             "answer": "Record",
             "rule": null,
             "reason": null
@@ -364,6 +366,103 @@ fn a_host_without_a_record_has_the_reason_of_the_plan_whoever_writes_the_records
     "#);
     sandbox.replace(settings, "engine: static", "engine: ouroboros");
     insta::assert_snapshot!(shop(&sandbox), @r#"✗ *.acme.example.org: no record for Ingress/shop/blog (HostWildcard): host "*.acme.example.org" gets no record: it is a wildcard"#);
+}
+
+#[test]
+fn the_reason_is_found_however_the_host_is_written() {
+    let sandbox = Sandbox::edge();
+    let apex = format!("{}.org", "a".repeat(50));
+    let long = format!("{}.example.net", ["a"; 60].join("."));
+    // Each stands in a rule and in the TLS section.
+    for (host, written) in [("api", "API.Example.NET."), ("blog", &apex), ("cart", &long)] {
+        for _ in ["the rule", "the TLS section"] {
+            sandbox.replace(EDGE, &format!("{host}.acme.example.org"), written);
+        }
+    }
+    let shop = |sandbox: &Sandbox| {
+        let ran = sandbox.run(&["dns", "hosts", "--inventory", EDGE, "--layer", "tenant-acme/shop"]).expect(0);
+        ran.stdout.lines().filter(|line| line.contains('✗')).map(str::trim).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(shop(&sandbox), @r#"
+    ✗ API.Example.NET.: no record for Ingress/shop/api (HostNotDelegated): host "API.Example.NET." gets no record: namespace tenant-acme was given no suffix that the name lies under
+    ✗ a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.example.net: no record for Ingress/shop/cart (HostNotDelegated): host "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a." gets no record: namespace tenant-acme was given no suffix that the name lies under
+    ✗ aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.org: no record for Ingress/shop/blog (HostNotDelegated): host "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.org" gets no record: namespace tenant-acme was given no suffix that the name lies under
+    "#);
+}
+
+#[test]
+fn a_remark_about_a_host_is_no_reason_to_have_no_record() {
+    let sandbox = Sandbox::edge();
+    let settings = "clusters/edge/cluster.yaml";
+    sandbox.replace(settings, "[acme.example.org]", "[acme.example.org, example.org]");
+    sandbox.replace(settings, "engine: static", "engine: static\n      static: {records: hosts-file}");
+    sandbox.replace(EDGE, "hosts: [api.acme.example.org]", "hosts: [example.org]");
+    // The records wait for the proxy, which has no Service yet.
+    let (import, reader) = ("import /etc/coredns/custom/*.override", "hosts /etc/coredns/custom/bobbypin.hosts {");
+    sandbox.replace(EDGE, import, &format!("{reader}\n                  fallthrough\n              }}"));
+    sandbox.replace(
+        EDGE,
+        "- namespace: tenant-acme\n",
+        "- namespace: tenant-acme\n  services: {state: Present, items: []}\n",
+    );
+    let ran = sandbox.run(&["plan", "--inventory", EDGE, "-o", "json"]).expect(0);
+    let told = ran.json()["clusters"][0]["findings"].clone();
+    assert!(told.as_array().expect("a list").iter().any(|told| told["host"] == "example.org"), "{}", ran.told());
+    let ran = sandbox.run(&["dns", "hosts", "--inventory", EDGE, "--layer", "tenant-acme/shop"]).expect(0);
+    let line = ran.stdout.lines().find(|line| line.contains(" example.org: ")).map(str::trim);
+    insta::assert_snapshot!(line.unwrap_or_default(), @"✗ example.org: no record for Ingress/shop/api, delegated by example.org (ProxyProtocolOn): the layer has no records: the tenant's ingress controller accepts PROXY headers");
+}
+
+#[test]
+fn the_servers_that_the_fix_itself_goes_through_are_redirected_in_no_layer() {
+    let sandbox = Sandbox::edge();
+    sandbox.replace(EDGE, "\nhost:\n", "\nhost:\n  apiServer: api.acme.example.org\n");
+    sandbox.replace(
+        EDGE,
+        "- namespace: tenant-acme\n",
+        "- namespace: tenant-acme\n  apiServer: blog.acme.example.org\n",
+    );
+    sandbox.git(&["remote", "set-url", "origin", "ssh://git@www.acme.example.org:2222/acme/fleet.git"]);
+    let hosts = |sandbox: &Sandbox| {
+        let ran = sandbox.run(&["dns", "hosts", "--inventory", EDGE, "--layer", "tenant-acme/shop"]).expect(0);
+        ran.stdout.lines().filter(|line| line.contains('✗')).map(str::trim).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(hosts(&sandbox), @r#"
+    ✗ api.acme.example.org: no record for Ingress/shop/api, delegated by acme.example.org (HostReserved): host "api.acme.example.org" gets no record: it is reserved for the API server
+    ✗ blog.acme.example.org: no record for Ingress/shop/blog, delegated by acme.example.org (HostReserved): host "blog.acme.example.org" gets no record: it is reserved for the API server
+    ✗ www.acme.example.org: no record for Ingress/shop/www, delegated by acme.example.org (HostReserved): host "www.acme.example.org" gets no record: it is reserved for the Git server
+    "#);
+    let reserved = |words: &[&str]| {
+        let ran = sandbox.run(&[words, &["--inventory", EDGE]].concat());
+        assert!(ran.stdout.contains("www.acme.example.org") && ran.stdout.contains("HostReserved"), "{}", ran.told());
+    };
+    reserved(&["plan"]);
+    reserved(&["doctor"]);
+    for words in [&["render"][..], &["diff"], &["dns", "render"]] {
+        let ran = sandbox.run(&[words, &["--inventory", EDGE]].concat());
+        let records = ran.stdout.lines().filter(|line| line.contains("rewrite name") && !line.starts_with('-'));
+        assert!(!records.clone().any(|line| line.contains("www.acme.example.org")), "{}", ran.told());
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test puts a program before those of this machine")]
+fn the_server_of_a_remote_that_only_the_command_line_names_is_not_redirected() {
+    let sandbox = Sandbox::edge();
+    // An `ssh` that asks no server: it runs what the server would.
+    let program = sandbox.path("bin/ssh");
+    sandbox.write("bin/ssh", "#!/bin/sh\nfor last; do :; done\nexec sh -c \"$last\"\n");
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let programs = format!("{}:{}", sandbox.path("bin").display(), env::var("PATH").expect("there is a PATH"));
+    let told = |remote: &str| {
+        let mut command = sandbox.command(&["reconcile", "--dry-run", "--inventory", EDGE, "--remote", remote]);
+        let ran = finish(command.env("PATH", &programs)).expect(0);
+        let line = ran.stdout.lines().find(|line| line.ends_with("hosts added")).unwrap_or_default();
+        line.trim().to_owned()
+    };
+    let folder = sandbox.remote();
+    assert_eq!(told("../remote.git"), "8 hosts added");
+    assert_eq!(told(&format!("ssh://git@www.acme.example.org{}", folder.display())), "7 hosts added");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bobbypin::{
     config::{inventory::parse_inventory, problem::Source},
     model::{
@@ -20,11 +21,9 @@ use bobbypin::{
 use jiff::Timestamp;
 
 use crate::support::{
-    api_server::{
-        After, ApiServer, Cluster, Fault, INGRESSES, Items, Script, TOKEN, UID, base64, ingresses, kubeconfig, respond,
-        status,
-    },
+    api_server::{ApiServer, Cluster, Fault, INGRESSES, Items, Script, TOKEN, UID, ingresses, kubeconfig, status},
     cli::{Ran, Sandbox},
+    scripted::{After, respond},
 };
 
 /// What stands in every Secret beside the kubeconfig, and in none of the outputs.
@@ -96,7 +95,7 @@ impl Fleet {
         let ran = self.sandbox.run(&[words, &["-vv", "--cluster=edge", "--timeout=3s"]].concat());
         for secret in [TOKEN, SECRET, self.server.authority()] {
             assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret), "{secret}: {}", ran.told());
-            let coded = base64(secret.as_bytes());
+            let coded = BASE64_STANDARD.encode(secret);
             let coded = coded.trim_end_matches('=');
             assert!(!ran.stdout.contains(coded) && !ran.stderr.contains(coded), "{secret}: {}", ran.told());
         }
@@ -193,6 +192,37 @@ fn inventory(ran: &Ran) -> Inventory {
 
 fn hosts(cluster: &ClusterInventory) -> usize {
     cluster.ingresses.present().map_or(0, |all| all.iter().map(|one| one.rule_hosts.len()).sum())
+}
+
+#[test]
+fn the_names_that_clusters_are_reached_by_are_told_also_of_one_that_nobody_finds() {
+    let fleet = Fleet::new(2, |_| Vec::new());
+    let text = kubeconfig("http://Shop.tenants.invalid:6443", None, fleet.server.authority());
+    let name = "kubernetes-shop-admin-kubeconfig";
+    let host = fleet.host.with_secret(&namespace(1), name, &[("super-admin.svc", &text)]);
+    let (url, _) = fleet.server.add("host", host);
+    let address = url.strip_suffix("/c/host").expect("it ends so");
+    let named = url.replace(address, "http://api.edge.example.org");
+    let text = kubeconfig(&named, Some(TOKEN), fleet.server.authority());
+    let proxied = text.replace("{server:", &format!("{{proxy-url: \"{address}\", server:"));
+    fs::write(fleet.sandbox.root().join("admin.conf"), proxied).expect("a writable folder");
+    let words = ["inventory", "-o", "json", "--cluster=edge", "--timeout=3s", "--allow-kubeconfig=proxy"];
+    let ran = fleet.sandbox.run(&words);
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    let inventory = inventory(&ran);
+    let clusters = [&inventory.host].into_iter().chain(inventory.tenant_clusters.values());
+    let told: Vec<_> =
+        clusters.map(|cluster| (hosts(cluster), cluster.api_server.as_ref().map(ToString::to_string))).collect();
+    let reached_by = |name: &str| Some(name.to_owned());
+    assert_eq!(told, [(1200, reached_by("api.edge.example.org")), (7, None), (0, reached_by("shop.tenants.invalid"))]);
+
+    // The host, too, is told of when nobody answers.
+    let lost = text.replace("http://api.edge.example.org", "http://api.edge.invalid");
+    fs::write(fleet.sandbox.root().join("admin.conf"), lost).expect("a writable folder");
+    let ran = fleet.sandbox.run(&words);
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    let told = self::inventory(&ran).host.api_server;
+    assert_eq!(told.map(|name| name.to_string()), reached_by("api.edge.invalid"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::plan_world::{FOLDER, TENANT_COREFILE, World, cluster, ingress, present, proxied, rules};
+use crate::plan_world::{FOLDER, TENANT_COREFILE, World, cluster, config_map, ingress, present, proxied, rules};
 
 /// A cluster of no platform whose records stand in Git; three namespaces may claim names below `example.net`.
 fn shared() -> World {
@@ -146,6 +146,8 @@ fn nobody_gets_the_names_by_which_the_fix_itself_is_delivered() {
         "images.example.net",
         "source.example.net",
         "api.example.net",
+        "k8s.example.net",
+        "shop-api.example.net",
         "said.example.net",
         "x.tenant.example.net",
         "x.host.example.net",
@@ -181,7 +183,13 @@ fn nobody_gets_the_names_by_which_the_fix_itself_is_delivered() {
         .with("/tenants", json!({"overrides": [{"namespace": "tenant-acme", "name": "shop", "ingress": tenant, "kubeconfig": {"name": "k", "key": "v"}}]}))
         .with("/pins", json!({"chart": "oci://charts.example.net/ouroboros", "mirrors": {"ghcr.io": "mirror.example.net/ghcr"}}))
         .seen("/gitRepositories", present(json!([source])))
-        .seen("/platformSettings", json!({"state": "Present", "settings": {"api-server-endpoint": "https://api.example.net:6443"}}));
+        .seen("/platformSettings", json!({"state": "Present", "settings": {"api-server-endpoint": "https://api.example.net:6443"}}))
+        .seen("/host/apiServer", json!("k8s.example.net"))
+        .seen(
+            "/host/dnsConfigMaps",
+            present(json!([config_map("coredns", "Corefile", &TENANT_COREFILE.replace("cluster.local", "host.example.net"))])),
+        )
+        .seen("/tenantClusters", json!([{"namespace": "tenant-acme", "name": "shop", "apiServer": "shop-api.example.net"}]));
     let plan = &world.decided().plans[0];
     let told = |rule| {
         let of_rule = plan.findings.iter().filter(move |finding| finding.rule == rule);
@@ -194,8 +202,10 @@ fn nobody_gets_the_names_by_which_the_fix_itself_is_delivered() {
     host "git.example.net" gets no record: it is reserved for the Git server
     host "gitea.example.net" gets no record: it is reserved for the Git server
     host "images.example.net" gets no record: it is reserved for a registry of images
+    host "k8s.example.net" gets no record: it is reserved for the API server
     host "mirror.example.net" gets no record: it is reserved for a mirror of a registry
     host "said.example.net" gets no record: it is reserved by hostnames.reserved
+    host "shop-api.example.net" gets no record: it is reserved for the API server
     host "source.example.net" gets no record: it is reserved for the Git server that Flux reads
     host "x.corp.example.net" gets no record: names below `corp.example.net` belong to the DNS of clusters and resolvers
     host "x.host.example.net" gets no record: names below `host.example.net` belong to the DNS of clusters and resolvers

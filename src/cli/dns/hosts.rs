@@ -12,7 +12,7 @@ use crate::{
     model::layer::Layer,
     ops::{
         decide::{planned, unread},
-        dns::hosts::{Answer, HostDecision, is_seen, of_layer},
+        dns::hosts::{Answer, HostDecision, Hosts, is_seen},
         load::Cluster,
     },
     plan::{ClusterPlan, LayerPlan},
@@ -38,7 +38,8 @@ impl HostsArgs {
 
 pub(super) fn run(run: &Run<'_>, args: &HostsArgs) -> Result<Exit, Failure> {
     let request = args.sources.request(run)?;
-    let planned = planned(&run.checkout()?.tree, &request)?;
+    let checkout = run.checkout()?;
+    let planned = planned(&checkout.tree, &checkout.asked(request)?)?;
     let mut exit = Exit::Done;
     for (cluster, _) in &planned {
         let unread = unread(&cluster.inventory);
@@ -51,12 +52,10 @@ pub(super) fn run(run: &Run<'_>, args: &HostsArgs) -> Result<Exit, Failure> {
     let decisions: Vec<_> = planned
         .iter()
         .map(|(cluster, plan)| {
+            let hosts = Hosts::new(&checkout.tree, cluster, plan);
             let layers = plan.layers.iter().filter(is_wanted);
-            let layers = layers.map(|layer| Decided {
-                layer,
-                is_seen: is_seen(cluster, layer),
-                hosts: of_layer(cluster, plan, layer),
-            });
+            let layers =
+                layers.map(|layer| Decided { layer, is_seen: is_seen(cluster, layer), hosts: hosts.of_layer(layer) });
             (plan, layers.collect::<Vec<_>>())
         })
         .collect();

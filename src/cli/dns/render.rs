@@ -44,7 +44,8 @@ pub(super) fn run(run: &Run<'_>, args: &RenderArgs) -> Result<Exit, Failure> {
         Some(FormArg::Ouroboros) => Form::Ouroboros,
     };
     let request = args.sources.request(run)?;
-    let planned = planned(&run.checkout()?.tree, &request)?;
+    let checkout = run.checkout()?;
+    let planned = planned(&checkout.tree, &checkout.asked(request)?)?;
     let mut exit = Exit::Done;
     let mut text = String::new();
     for (cluster, plan) in &planned {

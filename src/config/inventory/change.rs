@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{
     config::inventory::object::Shown,
     model::{
+        hostname::Hostname,
         inventory::{
             ClusterInventory, ClusterSource, GatewayObject, IngressObject, Inventory, ObjectMeta, PlatformSource,
             RouteObject, SourceName,
@@ -145,6 +146,7 @@ fn cluster(
     found: &mut Vec<InventoryChange>,
 ) {
     let at = |source| Compared(name(source));
+    at(ClusterSource::ApiServer).name(before.api_server.as_ref(), after.api_server.as_ref(), found);
     at(ClusterSource::Uid).identity(&before.uid, &after.uid, found);
     at(ClusterSource::Ingresses).entries(
         &before.ingresses,
@@ -192,6 +194,19 @@ impl Compared {
             self.note(Change::Identity { before: before.clone(), after: after.clone() }, found);
         }
         self.state(before, after, |_| 1, found);
+    }
+
+    /// Notes when a server has another name.
+    fn name(&self, before: Option<&Hostname>, after: Option<&Hostname>, found: &mut Vec<InventoryChange>) {
+        let object = |name: &Hostname| (name.to_string(), BTreeSet::new());
+        let went = before.filter(|_| before != after).map(object);
+        let came = after.filter(|_| before != after).map(object);
+        for change in [
+            went.map(|(object, hosts)| Change::Removed { object, hosts }),
+            came.map(|(object, hosts)| Change::Added { object, hosts }),
+        ] {
+            change.into_iter().for_each(|change| self.note(change, found));
+        }
     }
 
     /// Notes when the source is known in another way.
@@ -318,6 +333,7 @@ mod tests {
 
     const BEFORE: &str = "uid: 0f5c
 host:
+  apiServer: api.example.org
   ingresses:
     state: Present
     items:
@@ -333,6 +349,7 @@ tenantClusters:
 ";
     const AFTER: &str = "uid: 1a2b
 host:
+  apiServer: k8s.example.org
   ingresses:
     state: Present
     items:
@@ -351,6 +368,8 @@ tenantClusters:
     fn every_difference_is_one_line() {
         let lines: Vec<_> = between(BEFORE, AFTER).iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
+        host apiServer: removed api.example.org
+        host apiServer: added k8s.example.org
         host uid: was `0f5c`, is `1a2b`: this is another cluster
         host ingresses: added blog/new (new\n.example.org)
         host ingresses: removed shop/gone (gone.example.org)
@@ -376,7 +395,7 @@ tenantClusters:
             added_hosts: hosts(&["c.example.org"]),
             removed_hosts: hosts(&["a.example.org"]),
         });
-        assert_eq!(between(BEFORE, AFTER)[3], changed);
+        assert_eq!(between(BEFORE, AFTER)[5], changed);
         let before = SourceState::Present { objects: 2 };
         let unknown = SourceState::Unknown { reason: "Timeout".to_owned(), message: "m".to_owned() };
         let values = [

@@ -183,7 +183,7 @@ impl<'de> Visitor<'de> for SectionVisitor {
                 "items" => section.items = Some(entries.next_value()?),
                 "settings" => section.settings = entries.next_value()?,
                 "tenantClusters" => section.tenant_clusters = entries.next_value()?,
-                "observedAt" | "uid" | "state" | "reason" | "message" | "namespace" | "name" => {
+                "observedAt" | "apiServer" | "uid" | "state" | "reason" | "message" | "namespace" | "name" => {
                     section.values.insert(key.clone(), entries.next_value()?);
                 }
                 "host" | "ingresses" | "gateways" | "httpRoutes" | "tlsRoutes" | "services" | "dnsConfigMaps"

@@ -43,6 +43,7 @@ pub(super) fn inventory(documents: Vec<Document>, read_at: Timestamp, faults: &m
         cluster: None,
         observed_at: read_at,
         host: ClusterInventory {
+            api_server: None,
             uid: Observed::Unknown(Unknown::not_collected()),
             ingresses: observed(state(Kind::Ingress), shelf.take_ingresses(faults)),
             gateways: observed(state(Kind::Gateway), shelf.take_gateways(faults)),

@@ -14,6 +14,7 @@
 //! observedAt: "2026-11-20T10:00:00Z"        # when the reading ended; removals are confirmed by this clock
 //! uid: 0f5c0c5e-4e4e-4a4a-9b9b-1f1f1f1f1f1f # of the host's namespace kube-system; may be left out
 //! host:
+//!   apiServer: api.edge.example.org           # the name that it was read through; may be left out
 //!   ingresses:
 //!     state: Present                         # it was read completely
 //!     items:                                 # objects as the API has them; what does not decide may be left out

@@ -16,6 +16,7 @@ use crate::{
     model::{
         cluster::SecretKey,
         digest::Digest,
+        hostname::Hostname,
         inventory::{
             ClusterInventory, GatewayObject, GitRepositoryObject, HelmReleaseObject, IngressObject, Inventory,
             KustomizationObject, ObjectMeta, PLATFORM_SETTINGS, Progress, Ready, RouteObject, ServiceObject,
@@ -149,7 +150,10 @@ fn cluster() -> impl Strategy<Value = ClusterInventory> {
     );
     let names = prop::sample::select(&["coredns", "coredns-custom", "node-local-dns"][..]).prop_map(str::to_owned);
     let data = prop::collection::btree_map(text(), text(), 0..3);
+    let names_of_servers = prop::sample::select(&["api.example.org", "k8s.example.net"][..]);
+    let api_server = names_of_servers.prop_map(|name| Hostname::parse(name).expect("a literal that parses"));
     (
+        proptest::option::of(api_server),
         observed(text()),
         objects_of(ingress, |ingress| &mut ingress.meta),
         objects_of(gateway, |gateway| &mut gateway.meta),
@@ -158,8 +162,17 @@ fn cluster() -> impl Strategy<Value = ClusterInventory> {
         objects_of(service, |service| &mut service.meta),
         observed(prop::collection::btree_map(names, data, 0..3)),
     )
-        .prop_map(|(uid, ingresses, gateways, http_routes, tls_routes, services, dns_config_maps)| {
-            ClusterInventory { uid, ingresses, gateways, http_routes, tls_routes, services, dns_config_maps }
+        .prop_map(|(api_server, uid, ingresses, gateways, http_routes, tls_routes, services, dns_config_maps)| {
+            ClusterInventory {
+                api_server,
+                uid,
+                ingresses,
+                gateways,
+                http_routes,
+                tls_routes,
+                services,
+                dns_config_maps,
+            }
         })
 }
 

@@ -16,6 +16,7 @@ use crate::{
         kubernetes::leaf::{At, Fault, Leaf, Read},
     },
     model::{
+        hostname::Hostname,
         inventory::{ClusterInventory, Inventory, PLATFORM_SETTINGS},
         layer::TenantId,
         name::Name,
@@ -38,9 +39,19 @@ const DOCUMENT: [&str; 13] = [
     "gitRepositories",
     "tenantClusters",
 ];
-const HOST: [&str; 6] = ["ingresses", "gateways", "httpRoutes", "tlsRoutes", "services", "dnsConfigMaps"];
-const TENANT_CLUSTER: [&str; 9] =
-    ["namespace", "name", "uid", "ingresses", "gateways", "httpRoutes", "tlsRoutes", "services", "dnsConfigMaps"];
+const HOST: [&str; 7] = ["apiServer", "ingresses", "gateways", "httpRoutes", "tlsRoutes", "services", "dnsConfigMaps"];
+const TENANT_CLUSTER: [&str; 10] = [
+    "namespace",
+    "name",
+    "apiServer",
+    "uid",
+    "ingresses",
+    "gateways",
+    "httpRoutes",
+    "tlsRoutes",
+    "services",
+    "dnsConfigMaps",
+];
 
 /// Makes the inventory. When there are faults, it is worth nothing.
 pub(super) fn snapshot(at: At, mut section: Section, faults: &mut Vec<Fault>) -> Option<Inventory> {
@@ -124,6 +135,7 @@ fn cluster_inventory(
     faults: &mut Vec<Fault>,
 ) -> ClusterInventory {
     ClusterInventory {
+        api_server: api_server(section.text("apiServer"), &format!("{prefix}apiServer"), faults),
         uid,
         ingresses: source(section, "ingresses", prefix, Kind::Ingress, Shelf::take_ingresses, faults),
         gateways: source(section, "gateways", prefix, Kind::Gateway, Shelf::take_gateways, faults),
@@ -262,6 +274,17 @@ fn state(source: &mut Section, prefix: &str, at: At, faults: &mut Vec<Fault>) ->
             None
         }
     }
+}
+
+/// Reads the name of an API server; there may be none.
+fn api_server(leaf: Leaf<String>, key: &str, faults: &mut Vec<Fault>) -> Option<Hostname> {
+    let at = leaf.at;
+    let text = leaf.take(key, faults)?;
+    let parsed = Hostname::parse(&text).map_err(|error| {
+        let message = format!("`{key}` is `{}`, which is not the name of a server: {error}", Shown(&text));
+        faults.push(Fault { at, key: key.to_owned(), message });
+    });
+    parsed.ok()
 }
 
 /// Reads a plain text, or `{state: Absent}` or `{state: Unknown, reason, message}`.

@@ -8,6 +8,7 @@ use super::*;
 use crate::model::{
     cluster::SecretKey,
     digest::Digest,
+    hostname::Hostname,
     inventory::{
         ClusterInventory, GatewayObject, GitRepositoryObject, HelmReleaseObject, IngressObject, KustomizationObject,
         ObjectMeta, Progress, Ready, RouteObject, ServiceObject, TenantObject,
@@ -52,6 +53,7 @@ fn not_collected<T>() -> Observed<T> {
 
 fn nothing() -> ClusterInventory {
     ClusterInventory {
+        api_server: None,
         uid: not_collected(),
         ingresses: not_collected(),
         gateways: not_collected(),
@@ -102,6 +104,7 @@ metadata: {name: edge}
 observedAt: "2026-11-20T10:00:00Z"
 uid: 0f5c
 host:
+  apiServer: API.example.org
   ingresses:
     state: Present
     items:
@@ -165,6 +168,7 @@ tenantClusters:
 - namespace: tenant-acme
   name: shop
   uid: 1a2b
+  apiServer: shop.example.net
   services: {state: Present, items: []}
   tlsRoutes: {state: Absent}
   ingresses: {state: Unknown, reason: Forbidden, message: no right}
@@ -202,6 +206,7 @@ fn snapshot() -> Inventory {
         cluster: Some(Name::parse("edge").expect("a literal that parses")),
         observed_at: "2026-11-20T10:00:00Z".parse().expect("a literal that parses"),
         host: ClusterInventory {
+            api_server: Hostname::parse("api.example.org").ok(),
             uid: Observed::Present("0f5c".to_owned()),
             ingresses: Observed::Present(vec![ingress("blog", "web", &[]), web]),
             gateways: Observed::Present(vec![GatewayObject {
@@ -276,6 +281,7 @@ fn snapshot() -> Inventory {
         tenant_clusters: [(
             tenant("tenant-acme", "shop"),
             ClusterInventory {
+                api_server: Hostname::parse("shop.example.net").ok(),
                 uid: Observed::Present("1a2b".to_owned()),
                 tls_routes: Observed::Absent,
                 services: Observed::Present(vec![]),
@@ -573,6 +579,7 @@ uid: {state: Present}
 extra: 1
 host:
   pods: {state: Present}
+  apiServer: 192.0.2.1
   ingresses: {state: Present}
   gateways: {state: Gone}
   httpRoutes: {state: Unknown}
@@ -587,7 +594,7 @@ helmReleases: {state: Absent, items: []}
 tenantClusters:
 - {name: shop}
 - {namespace: a, name: b, tenants: {state: Absent}}
-- {namespace: a, name: b}
+- {namespace: a, name: b, apiServer: [x]}
 ";
     assert_eq!(
         problems(text),
@@ -596,18 +603,20 @@ tenantClusters:
             "4:13 observedAt: `observedAt` is `yesterday`, not a time like `2026-11-20T10:00:00Z`",
             "5:6 uid: `uid` is neither a text nor {state: Absent} nor {state: Unknown, reason, message}",
             "6:1 extra: unknown key `extra`: known are apiVersion, kind, metadata, observedAt, uid, host, tenants, packages, platformSettings, helmReleases, kustomizations, gitRepositories, tenantClusters",
-            "8:3 host.pods: unknown key `pods`: known are ingresses, gateways, httpRoutes, tlsRoutes, services, dnsConfigMaps",
-            "9:14 host.ingresses: `host.ingresses.items` is missing, but the state is Present",
-            "10:21 host.gateways.state: `host.gateways.state` is `Gone`, not Present, Absent or Unknown",
-            "11:15 host.httpRoutes.reason: `host.httpRoutes.reason` is missing",
-            "15:7 host.dnsConfigMaps.items[0]: `host.dnsConfigMaps` takes coredns, coredns-custom, node-local-dns of kube-system",
-            "16:7 host.dnsConfigMaps.items[1]: `host.dnsConfigMaps` takes coredns, coredns-custom, node-local-dns of kube-system",
-            "17:10 tenants.state: `tenants.state` is missing",
-            "18:11 packages: `packages` is a list, not a mapping",
-            "19:31 helmReleases.items: unknown key `items`: known are state",
-            "21:3 tenantClusters[0].namespace: `tenantClusters[0].namespace` is missing",
-            "22:27 tenantClusters[1].tenants: unknown key `tenants`: known are namespace, name, uid, ingresses, gateways, httpRoutes, tlsRoutes, services, dnsConfigMaps",
-            "23:3 tenantClusters[2].name: the tenant cluster a/b stands here a second time",
+            "8:3 host.pods: unknown key `pods`: known are apiServer, ingresses, gateways, httpRoutes, tlsRoutes, services, dnsConfigMaps",
+            "9:14 host.apiServer: `host.apiServer` is `192.0.2.1`, which is not the name of a server: it is an address, not a name",
+            "10:14 host.ingresses: `host.ingresses.items` is missing, but the state is Present",
+            "11:21 host.gateways.state: `host.gateways.state` is `Gone`, not Present, Absent or Unknown",
+            "12:15 host.httpRoutes.reason: `host.httpRoutes.reason` is missing",
+            "16:7 host.dnsConfigMaps.items[0]: `host.dnsConfigMaps` takes coredns, coredns-custom, node-local-dns of kube-system",
+            "17:7 host.dnsConfigMaps.items[1]: `host.dnsConfigMaps` takes coredns, coredns-custom, node-local-dns of kube-system",
+            "18:10 tenants.state: `tenants.state` is missing",
+            "19:11 packages: `packages` is a list, not a mapping",
+            "20:31 helmReleases.items: unknown key `items`: known are state",
+            "22:3 tenantClusters[0].namespace: `tenantClusters[0].namespace` is missing",
+            "23:27 tenantClusters[1].tenants: unknown key `tenants`: known are namespace, name, apiServer, uid, ingresses, gateways, httpRoutes, tlsRoutes, services, dnsConfigMaps",
+            "24:3 tenantClusters[2].name: the tenant cluster a/b stands here a second time",
+            "24:38 tenantClusters[2].apiServer: `tenantClusters[2].apiServer` is a list, not a text",
         ]
     );
 }
@@ -647,7 +656,7 @@ tenantClusters:
             "16:18 gitRepositories: `gitRepositories.items` is missing, but the state is Present",
             "16:35 gitRepositories.settings: unknown key `settings`: known are state, items",
             "18:32 tenantClusters[0].uid: `tenantClusters[0].uid` is not a text",
-            "18:35 tenantClusters[0].platformSettings: unknown key `platformSettings`: known are namespace, name, uid, ingresses, gateways, httpRoutes, tlsRoutes, services, dnsConfigMaps",
+            "18:35 tenantClusters[0].platformSettings: unknown key `platformSettings`: known are namespace, name, apiServer, uid, ingresses, gateways, httpRoutes, tlsRoutes, services, dnsConfigMaps",
             "19:32 tenantClusters[1].uid: `tenantClusters[1].uid` is neither a text nor {state: Absent} nor {state: Unknown, reason, message}",
         ]
     );

@@ -13,6 +13,7 @@ use crate::{
     config::inventory::{item, lines::Lines},
     model::{
         digest::Digest,
+        hostname::Hostname,
         inventory::{ClusterInventory, Inventory},
         observed::{Observed, Unknown},
     },
@@ -141,6 +142,8 @@ struct TenantCluster<'a> {
 #[serde(rename_all = "camelCase")]
 struct Sources<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    api_server: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ingresses: Option<Source<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gateways: Option<Source<'a>>,
@@ -157,6 +160,7 @@ struct Sources<'a> {
 impl<'a> Sources<'a> {
     fn of(cluster: &'a ClusterInventory) -> Self {
         Self {
+            api_server: cluster.api_server.as_ref().map(Hostname::as_str),
             ingresses: source(&cluster.ingresses, |ingresses| Box::new(ingresses.iter().map(item::ingress))),
             gateways: source(&cluster.gateways, |gateways| Box::new(gateways.iter().map(item::gateway))),
             http_routes: source(&cluster.http_routes, |routes| Box::new(routes.iter().map(item::http_route))),

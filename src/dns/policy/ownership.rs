@@ -119,6 +119,7 @@ fn claimed_twice(host: &Hostname, winner: &Claim<'_>, loser: &Claim<'_>) -> Find
             describe(loser)
         ),
         fix: Some(format!("remove the host from {}", describe(loser))),
+        host: Some(host.to_string()),
     }
 }
 
@@ -138,5 +139,6 @@ fn kept_for(host: &Hostname, owner: &HostOwner, claim: &Claim<'_>, memory: &Memo
         fix: Some(format!(
             "wait; or, if {namespace} gave it up, remove the host from the `owners` of the cluster's state.yaml"
         )),
+        host: Some(host.to_string()),
     }
 }

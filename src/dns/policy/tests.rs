@@ -27,6 +27,7 @@ fn policy() -> Policy {
         platform_host: Some(host("cozy.example.org")),
         reserved: BTreeMap::from([(host("git.example.org"), "for the Git server")]),
         denied_suffixes: vec!["k8s.example.org".to_owned(), "Corp.Example.".to_owned()],
+        seen: Seen::default(),
         quota_per_namespace: 2,
         quota_total: 3,
     }
@@ -93,6 +94,69 @@ fn a_claim_is_granted_or_refused_with_its_rule() {
 }
 
 #[test]
+fn a_namespace_has_a_name_by_the_longest_of_its_suffixes() {
+    let mut policy = policy();
+    policy
+        .grants
+        .insert("nested".to_owned(), vec![host("example.org"), host("b.a.example.org"), host("a.example.org")]);
+    for (namespace, name, suffix) in [
+        ("nested", "x.b.a.example.org", Some("b.a.example.org")),
+        ("nested", "a.example.org", Some("a.example.org")),
+        ("nested", "x.example.org", Some("example.org")),
+        ("nested", "x.cozy.example.org", Some("example.org")),
+        ("nested", "example.net", None),
+        ("tenant-acme", "a.acme.example.net", Some("acme.example.net")),
+        ("tenant-acme", "a.acme.cozy.example.org", None),
+        ("tenant-blog", "x.blog.cozy.example.org", Some("blog.cozy.example.org")),
+        ("tenant-blog-dev", "dev.blog.cozy.example.org", Some("dev.blog.cozy.example.org")),
+        ("tenant-blog-dev", "x.blog.cozy.example.org", None),
+        ("tenant-", "x.cozy.example.org", None),
+        ("tenant-root", "x.cozy.example.org", Some("cozy.example.org")),
+        ("cozy-dashboard", "cozy.example.org", Some("cozy.example.org")),
+        ("cozy-dashboard", "example.org", None),
+    ] {
+        assert_eq!(policy.delegated_by(namespace, &host(name)), suffix.map(host), "{namespace} {name}");
+    }
+}
+
+#[test]
+fn every_finding_names_its_host_as_records_have_it() {
+    let long = format!("{}.example.net", "a.".repeat(100).trim_end_matches('.'));
+    for (written, named) in [
+        ("A.Example.NET.", "a.example.net"),
+        (long.as_str(), &long),
+        ("*.Example.org", "*.Example.org"),
+        ("a.example.org\nrewrite", "a.example.org\\nrewrite"),
+        (&"x".repeat(300), &"x".repeat(80)),
+        ("git.example.org", "git.example.org"),
+    ] {
+        let owner = meta("web", "i", None);
+        let named_by: Vec<_> =
+            decided(&[(&owner, written)], &[]).findings.into_iter().map(|found| found.host).collect();
+        assert_eq!(named_by, [Some(named.to_owned())], "{written}");
+    }
+    // And those about hosts that were lawfully claimed: twice, over the quota, at the top of a domain.
+    let (old, new) = (meta("shop", "old", Some(1)), meta("web", "new", Some(2)));
+    let claims = [
+        (&new, "Example.org"),
+        (&old, "A.example.org"),
+        (&new, "A.example.org"),
+        (&old, "b.example.org."),
+        (&old, "c.gov.example.net"),
+    ];
+    let told: Vec<_> = decided(&claims, &[]).findings.into_iter().map(|found| (found.rule, found.host)).collect();
+    let about = |rule, name: &str| (rule, Some(name.to_owned()));
+    assert_eq!(
+        told,
+        [
+            about("HostAtApex", "example.org"),
+            about("HostClaimedTwice", "a.example.org"),
+            about("HostQuotaExceeded", "c.gov.example.net"),
+        ]
+    );
+}
+
+#[test]
 fn names_that_belong_to_clusters_are_refused_whoever_was_given_what_lies_above() {
     let policy = Policy {
         grants: BTreeMap::from([(
@@ -145,6 +209,91 @@ fn over_quota_the_committed_hosts_stay_and_the_newest_claims_wait() {
     let all = ["x.example.org", "y.example.org", "z.example.org"];
     assert_eq!(names(&decided(&claims, &all)), all);
     assert_eq!(decided(&claims, &[]).refused, BTreeSet::from([host("z.example.org")]));
+    // Who is within the quota is not touched by who is over it, and the total counts everybody.
+    let other = meta("web", "i0", Some(9));
+    let claims = [&claims[..], &[(&other, "w.example.org")]].concat();
+    assert_eq!(names(&decided(&claims, &[])), ["w.example.org", "x.example.org", "y.example.org"]);
+    let few = Policy { quota_total: 2, ..policy() };
+    let (committed, owners) = (BTreeSet::new(), BTreeMap::new());
+    assert_eq!(names(&decided_at(&claims, &few, (&committed, &owners, time(0)))), ["x.example.org", "y.example.org"]);
+}
+
+#[test]
+fn only_what_the_settings_refuse_counts_as_taken_away() {
+    let base = Policy {
+        grants: BTreeMap::from([("shop".to_owned(), vec![host("example.net")])]),
+        platform_host: Some(host("cozy.example.org")),
+        quota_per_namespace: 9,
+        quota_total: 9,
+        ..Policy::default()
+    };
+    let live = Seen { is_platform_host: true, ..Seen::default() };
+    let names = |name| BTreeMap::from([(host(name), "for somebody")]);
+    let domains = |name: &str| vec![name.to_owned()];
+    let seen_name = Seen { reserved: names("a.example.net"), ..Seen::default() };
+    let seen_domain = Seen { denied_suffixes: domains("example.net"), ..Seen::default() };
+    for (policy, namespace, name, rule, is_taken) in [
+        (Policy { reserved: names("a.example.net"), ..base.clone() }, "shop", "a.example.net", "HostReserved", true),
+        (Policy { seen: seen_name.clone(), ..base.clone() }, "shop", "a.example.net", "HostReserved", false),
+        // What is in both is in the settings.
+        (
+            Policy { reserved: names("a.example.net"), seen: seen_name.clone(), ..base.clone() },
+            "shop",
+            "a.example.net",
+            "HostReserved",
+            true,
+        ),
+        (
+            Policy { denied_suffixes: domains("example.net"), ..base.clone() },
+            "shop",
+            "a.example.net",
+            "HostDenied",
+            true,
+        ),
+        (Policy { seen: seen_domain.clone(), ..base.clone() }, "shop", "a.example.net", "HostDenied", false),
+        // The longer suffix was only seen, and the shorter one is enough.
+        (
+            Policy {
+                denied_suffixes: domains("net"),
+                seen: Seen { denied_suffixes: domains("a.example.net"), ..Seen::default() },
+                ..base.clone()
+            },
+            "shop",
+            "a.example.net",
+            "HostDenied",
+            true,
+        ),
+        (
+            Policy { reserved: names("a.example.net"), seen: seen_domain, ..base.clone() },
+            "shop",
+            "a.example.net",
+            "HostReserved",
+            true,
+        ),
+        (Policy { seen: seen_name, ..base.clone() }, "shop", "wpad.example.net", "HostDenied", true),
+        (base.clone(), "cozy-x", "a.example.com", "HostNotDelegated", true),
+        (base.clone(), "cozy-x", "a.example.net", "HostNotDelegated", false),
+        (Policy { seen: live.clone(), ..base.clone() }, "cozy-x", "a.example.com", "HostNotDelegated", false),
+        (Policy { seen: live.clone(), ..base.clone() }, "shop", "a.example.com", "HostNotDelegated", false),
+    ] {
+        let owner = meta(namespace, "i", None);
+        let nothing = (&BTreeSet::new(), &BTreeMap::new(), time(0));
+        let verdict = decided_at(&[(&owner, name)], &policy, nothing);
+        let told: Vec<_> = verdict.findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!((told, verdict.records.len()), (vec![rule], 0), "{namespace} {name}");
+        assert_eq!(verdict.refused.contains(&host(name)), is_taken, "{namespace} {name} {:?}", policy.seen);
+    }
+    // A tenant that was given suffixes in Git has nothing by the host of the platform.
+    for (tenant, is_taken) in [("shop", true), ("tenant-acme", false)] {
+        let owner = meta("web", "i", None);
+        let claims = [Claim { host: "a.example.com", kind: "Ingress", owner: &owner }].into_iter();
+        let (committed, owners) = (BTreeSet::new(), BTreeMap::new());
+        let memory =
+            Memory { committed: &committed, owners: &owners, now: time(0), retention: RETENTION, proves_absence: true };
+        let policy = Policy { seen: live.clone(), ..base.clone() };
+        let verdict = decide(claims, Claimant::One(tenant), &policy, &memory);
+        assert_eq!(verdict.refused.len(), usize::from(is_taken), "{tenant}");
+    }
 }
 
 #[test]
@@ -232,6 +381,13 @@ fn what_a_person_takes_away_is_not_kept() {
     story.policy.reserved.insert(host("a.example.org"), "for something");
     assert_eq!(story.at(1, &[&first, &other]), (None, vec!["HostReserved", "HostReserved"]));
     assert_eq!(story.owners, BTreeMap::new());
+    // What an inventory reserves for an hour gives the host to nobody else.
+    let mut story = Story::new();
+    story.at(0, &[&first]);
+    story.policy.seen.reserved.insert(host("a.example.org"), "for something");
+    assert_eq!(story.at(1, &[&first, &other]), (None, vec!["HostReserved", "HostReserved"]));
+    story.policy.seen.reserved.clear();
+    assert_eq!(story.at(2, &[&other]), (None, vec!["HostKeptForOwner"]));
 }
 
 #[test]
@@ -277,6 +433,41 @@ fn events() -> impl Strategy<Value = Vec<(Vec<Event>, i64)>> {
     ];
     let minutes = prop_oneof![Just(1), Just(60), Just(23 * 60), Just(24 * 60), Just(25 * 60), Just(-30)];
     prop::collection::vec((prop::collection::vec(event, 0..4), minutes), 1..25)
+}
+
+/// A name at or below one that somebody may claim, or beside it.
+fn names() -> impl Strategy<Value = String> {
+    let label = prop::sample::select(vec!["acme", "blog", "dev", "gov", "x"]);
+    let root = prop::sample::select(vec!["example.org", "example.net", "cozy.example.org", "notexample.org", "svc"]);
+    (prop::collection::vec(label, 0..4), root).prop_map(|(labels, root)| [labels, vec![root]].concat().join("."))
+}
+
+proptest! {
+    #[test]
+    fn what_is_granted_was_given_by_a_suffix_and_what_is_not_delegated_by_none(
+        namespace in "tenant-(root|acme|blog|x|blog-dev|acme-blog-)|shop|web|cozy-dashboard",
+        name in names(),
+        is_of_tenant: bool,
+        has_platform: bool,
+    ) {
+        let mut policy = policy();
+        policy.platform_host = policy.platform_host.filter(|_| has_platform);
+        let owner = meta(if is_of_tenant { "web" } else { &namespace }, "i", None);
+        let claimant = if is_of_tenant { Claimant::One(&namespace) } else { Claimant::ItsNamespace };
+        let claims = [Claim { host: &name, kind: "Ingress", owner: &owner }].into_iter();
+        let (committed, owners) = (BTreeSet::new(), BTreeMap::new());
+        let memory =
+            Memory { committed: &committed, owners: &owners, now: time(0), retention: RETENTION, proves_absence: true };
+        let verdict = decide(claims, claimant, &policy, &memory);
+        let given = Hostname::parse(&name).ok().and_then(|name| policy.delegated_by(&namespace, &name));
+        if !verdict.records.is_empty() {
+            let lies_under = |suffix: &Hostname| host(&name).is_within(suffix.as_str());
+            prop_assert!(given.as_ref().is_some_and(lies_under), "{name} is granted to {namespace} by {given:?}");
+        }
+        if verdict.findings.iter().any(|finding| finding.rule == "HostNotDelegated") {
+            prop_assert_eq!(given, None);
+        }
+    }
 }
 
 proptest! {
@@ -334,6 +525,25 @@ proptest! {
             }
             committed = verdict.records.into_keys().collect();
             owners = verdict.owners;
+        }
+    }
+
+    #[test]
+    fn a_host_is_contested_when_and_only_when_two_namespaces_may_claim_it(
+        given in prop::collection::vec((0..3_usize, 0..6_usize), 0..8),
+    ) {
+        const NAMESPACES: [&str; 3] = ["one", "three", "two"];
+        const NAMES: [&str; 6] =
+            ["example.org", "a.example.org", "b.a.example.org", "ba.example.org", "example.net", "a.example.net"];
+        let mut grants: BTreeMap<String, Vec<Hostname>> = BTreeMap::new();
+        for (namespace, name) in given {
+            grants.entry(NAMESPACES[namespace].to_owned()).or_default().push(host(NAMES[name]));
+        }
+        let policy = Policy { grants, ..Policy::default() };
+        let mut rules = Rules::new(Claimant::ItsNamespace, &policy);
+        for name in NAMES.into_iter().flat_map(|name| [host(name), host(&format!("x.{name}"))]) {
+            let holders = NAMESPACES.into_iter().filter(|namespace| rules.may_claim(namespace, &name)).count();
+            prop_assert_eq!(rules.is_contested(&name), holders > 1, "{}", name);
         }
     }
 }

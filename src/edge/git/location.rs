@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     edge::git::{Address, GitError, Repository, git_failed},
-    model::repository::RepositoryConfig,
+    model::{hostname::Hostname, repository::RepositoryConfig},
 };
 
 /// Where a repository is.
@@ -72,6 +72,14 @@ impl Location {
                 Address::of_scp(host, path).map(Self::Server).ok_or_else(wrong)
             }
             _ => Ok(Self::Folder(from.join(text))),
+        }
+    }
+
+    /// The name of the server; `None` for a folder, and for a server that has an address only.
+    pub fn server_name(&self) -> Option<Hostname> {
+        match self {
+            Self::Folder(_) => None,
+            Self::Server(address) => Hostname::of_address(&address.to_string()),
         }
     }
 }
@@ -191,6 +199,26 @@ mod tests {
             ("git@git.example.org:a/b.git", "git@git.example.org:a/b.git"),
         ] {
             assert_eq!(parse(text), Ok(shown.to_owned()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_server_is_told_however_it_is_reached() {
+        for (text, name) in [
+            ("https://bot:hunter2@Git.example.org:3000/a/b.git", Some("git.example.org")),
+            ("ssh://git@git.example.org:2222/a/b.git", Some("git.example.org")),
+            ("git@git.example.org:a/b.git", Some("git.example.org")),
+            ("git.example.org:a/b.git", Some("git.example.org")),
+            ("http://127.0.0.1:3000/a/b", None),
+            ("ssh://git@[::1]:22/a/b", None),
+            ("git@forge:a/b.git", None),
+            ("git.example.org", None),
+            ("/srv/git.example.org/a.git", None),
+            ("file:///srv/git.example.org", None),
+        ] {
+            let place =
+                Location::parse(text, Path::new("/home/u/repo")).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(place.server_name().map(|name| name.to_string()).as_deref(), name, "{text}");
         }
     }
 

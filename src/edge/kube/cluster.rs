@@ -90,7 +90,8 @@ impl Cluster {
             self.dns_config_maps(),
         );
         let services = Observed::Unknown(Unknown::not_collected());
-        ClusterInventory { uid, ingresses, gateways, http_routes, tls_routes, services, dns_config_maps }
+        let api_server = self.session.server.clone();
+        ClusterInventory { api_server, uid, ingresses, gateways, http_routes, tls_routes, services, dns_config_maps }
     }
 
     /// Reads all objects of a kind; of some namespaces, when there are such.

@@ -218,8 +218,10 @@ async fn host(shared: &Arc<Shared>, request: HostRequest) -> Inventory {
     let permit = shared.free.acquire().await.expect("nobody closes it");
     let label = request.name.to_string();
     let mut inventory = Inventory::unknown(Some(request.name), Timestamp::now(), &Unknown::not_collected());
+    let mut api_server = None;
     let opened = match session(&request.way, shared.limits).await {
         Ok(session) => {
+            api_server.clone_from(&session.server);
             let (uid, opened) = open(session).await;
             inventory.host.uid = uid;
             opened
@@ -239,6 +241,7 @@ async fn host(shared: &Arc<Shared>, request: HostRequest) -> Inventory {
                 TenantsBy::Secrets(_) => nothing = Inventory { packages, platform_settings, ..nothing },
                 TenantsBy::Settings => nothing = Inventory { tenants, packages, platform_settings, ..nothing },
             }
+            nothing.host.api_server = api_server;
             let tenants = (request.tenants)(&nothing.tenants).into_iter();
             nothing.tenant_clusters =
                 tenants.map(|request| (request.tenant, ClusterInventory::unknown(&unknown))).collect();
@@ -309,6 +312,7 @@ async fn tenant(
     let label = format!("{host_name} {}", request.tenant);
     // The Secret counts too: a tenant costs its deadline once, wherever the time goes.
     let deadline = shared.limits.deadline();
+    let mut api_server = None;
     let opened = async {
         let SecretKey { name, key } = &request.kubeconfig;
         let secret = ObjectName::new(request.tenant.namespace.as_str(), name.as_str());
@@ -316,7 +320,9 @@ async fn tenant(
         let connection = kubeconfig::from_text(&text, None, Origin::Tenant(policy)).await;
         let about = format!("the kubeconfig in secrets {}/{}", secret.namespace, secret.name);
         let connection = connection.map_err(|error| no_access(&error).about(&about))?;
-        let (uid, opened) = open(connect(connection, shared.limits, deadline).await?).await;
+        let session = connect(connection, shared.limits, deadline).await?;
+        api_server.clone_from(&session.server);
+        let (uid, opened) = open(session).await;
         opened.map(|cluster| (uid, cluster))
     };
     match opened.await {
@@ -327,7 +333,7 @@ async fn tenant(
         }
         Err(failure) => {
             shared.done(label, Some(failure.message.clone()));
-            ClusterInventory::unknown(&failure.unknown())
+            ClusterInventory { api_server, ..ClusterInventory::unknown(&failure.unknown()) }
         }
     }
 }
@@ -341,13 +347,13 @@ async fn session(way: &Way, limits: Limits) -> Result<Session, Failure> {
 }
 
 async fn connect(connection: Connection, limits: Limits, deadline: Instant) -> Result<Session, Failure> {
-    let token = connection.token();
+    let (server, token) = (connection.server_name(), connection.token());
     // A program that gives credentials may take its time, and must not take that of the others.
     let client = tokio::task::spawn_blocking(move || connection.client(limits.request));
     match tokio::time::timeout_at(deadline, client).await {
         Ok(client) => {
             let client = client.expect("no panic in it").map_err(|error| no_access(&error))?;
-            Ok(Session::new(client, token, limits, deadline))
+            Ok(Session::new(client, server, token, limits, deadline))
         }
         Err(_) => Err(Failure::new(Cause::Timeout, format!("no credentials within {:?}", limits.cluster))),
     }

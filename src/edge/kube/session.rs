@@ -15,9 +15,12 @@ use tokio::{
 };
 use tracing::debug;
 
-use crate::edge::kube::{
-    api::Form,
-    failure::{Cause, Failure, shorten},
+use crate::{
+    edge::kube::{
+        api::Form,
+        failure::{Cause, Failure, shorten},
+    },
+    model::hostname::Hostname,
 };
 
 /// How much of an API server's time and answers is enough.
@@ -83,6 +86,8 @@ const LARGE_BYTES: usize = 2 << 20;
 /// One API server.
 pub(super) struct Session {
     client: kube::Client,
+    /// The name that the server is reached by, when it has one.
+    pub(super) server: Option<Hostname>,
     pub(super) limits: Limits,
     deadline: Instant,
     /// What the server lets us in by. It must not come back in anything that is printed.
@@ -93,13 +98,19 @@ pub(super) struct Session {
 
 impl Session {
     /// A server that is asked until the deadline.
-    pub(super) fn new(client: kube::Client, token: Option<SecretString>, limits: Limits, deadline: Instant) -> Self {
-        Self { client, limits, deadline, token, large: Mutex::new(()) }
+    pub(super) fn new(
+        client: kube::Client,
+        server: Option<Hostname>,
+        token: Option<SecretString>,
+        limits: Limits,
+        deadline: Instant,
+    ) -> Self {
+        Self { client, server, limits, deadline, token, large: Mutex::new(()) }
     }
 
     /// The same server, until another deadline.
     pub(super) fn until(&self, deadline: Instant) -> Self {
-        Self::new(self.client.clone(), self.token.clone(), self.limits, deadline)
+        Self::new(self.client.clone(), self.server.clone(), self.token.clone(), self.limits, deadline)
     }
 
     /// Asks for something as it is: see [`Self::get_as`].

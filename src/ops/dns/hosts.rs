@@ -1,22 +1,19 @@
 //! Which host gets a record in which layer, and why another one does not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    dns::{
-        claims::{self, Claim},
-        policy::Owner,
-    },
+    dns::policy::{Owner, Policy},
     model::{
-        cluster::HostnamePolicy,
-        finding::Finding,
+        finding::{Finding, Severity},
         hostname::Hostname,
-        inventory::{ClusterInventory, ObjectMeta},
+        inventory::IngressObject,
         layer::Layer,
         observed::Observed,
+        tree::Tree,
     },
     ops::{dns::records::inventory_of, load::Cluster},
-    plan::{ClusterPlan, LayerPlan},
+    plan::{self, ClusterPlan, LayerPlan},
 };
 
 /// What became of one host that an object of a layer asks for, or that has a record there.
@@ -26,7 +23,7 @@ pub struct HostDecision {
     pub host: String,
     /// The object that asks for it; nothing for a record that nobody asks for any more.
     pub owner: Option<(String, String, String)>,
-    /// The suffix by which the object's namespace may have it, as far as the settings name one.
+    /// The suffix by which the object's namespace may have it.
     pub delegated_by: Option<String>,
     /// Whether it has a record.
     pub answer: Answer,
@@ -50,38 +47,118 @@ pub enum Answer {
     },
 }
 
-/// The hosts of one layer, in order of name.
-///
-/// A layer whose objects were not seen has those of its records only.
-pub fn of_layer(cluster: &Cluster, plan: &ClusterPlan, layer: &LayerPlan) -> Vec<HostDecision> {
-    let mut found: BTreeSet<HostDecision> = BTreeSet::new();
-    let mut asked = BTreeSet::new();
-    if let Some(inventory) = inventory_of(cluster, &layer.layer) {
-        let nothing = Vec::new();
-        let ingresses = match &inventory.ingresses {
-            Observed::Present(ingresses) => ingresses,
-            Observed::Absent | Observed::Unknown(_) => &nothing,
-        };
-        for claim in claims::of_ingresses(ingresses, None) {
-            asked.insert(canonical(claim.host));
-            found.insert(one(cluster, plan, layer, inventory, &claim));
-        }
-        for ingress in ingresses {
-            let has_tls = |host: &String| ingress.tls_hosts.iter().any(|tls| canonical(tls) == canonical(host));
-            for host in ingress.rule_hosts.iter().filter(|host| !host.is_empty() && !has_tls(host)) {
-                asked.insert(canonical(host));
-                found.insert(without_tls(cluster, layer, &Claim { host, kind: "Ingress", owner: &ingress.meta }));
+/// The kind of the objects that are asked about.
+const INGRESS: &str = "Ingress";
+
+/// The hosts of the layers of one cluster.
+pub struct Hosts<'a> {
+    cluster: &'a Cluster,
+    policy: Policy,
+    /// What keeps single hosts from a record or from its use, by subject and host; of several the first by severity and
+    /// rule.
+    obstacles: BTreeMap<(&'a str, &'a str), &'a Finding>,
+}
+
+impl<'a> Hosts<'a> {
+    /// Makes a plan ready for questions about its hosts. `tree`: what the plan was made of.
+    pub fn new(tree: &Tree, cluster: &'a Cluster, plan: &'a ClusterPlan) -> Self {
+        let mut obstacles = BTreeMap::new();
+        // Only a remark is no obstacle.
+        for finding in plan.findings.iter().filter(|finding| finding.severity != Severity::Info) {
+            if let Some(host) = &finding.host {
+                obstacles.entry((finding.subject.as_str(), host.as_str())).or_insert(finding);
             }
         }
+        Self { cluster, policy: plan::hostname_policy(&cluster.inputs(tree, None)), obstacles }
     }
-    for (host, owner) in &layer.hosts {
-        if !asked.contains(host) {
-            let answer = if owner.is_none() { Answer::Leaving } else { Answer::Record };
-            let owner = owner.as_ref().map(named);
-            found.insert(HostDecision { host: host.clone(), owner, delegated_by: None, answer });
+
+    /// The hosts of one layer, in order of name.
+    ///
+    /// A layer whose objects were not seen has those of its records only.
+    pub fn of_layer(&self, layer: &LayerPlan) -> Vec<HostDecision> {
+        let mut found: BTreeSet<HostDecision> = BTreeSet::new();
+        let mut asked = BTreeSet::new();
+        let inventory = inventory_of(self.cluster, &layer.layer);
+        for ingress in inventory.and_then(|seen| seen.ingresses.present()).into_iter().flatten() {
+            let with_tls: BTreeSet<_> = ingress.tls_hosts.iter().map(|host| canonical(host)).collect();
+            for host in &ingress.tls_hosts {
+                found.insert(self.one(layer, ingress, host, || self.why_not(layer, ingress, host)));
+            }
+            for host in ingress.rule_hosts.iter().filter(|host| !host.is_empty()) {
+                let name = canonical(host);
+                if !with_tls.contains(&name) {
+                    asked.insert(name);
+                    found.insert(self.one(layer, ingress, host, without_tls));
+                }
+            }
+            asked.extend(with_tls);
+        }
+        for (host, owner) in layer.hosts.iter().filter(|(host, _)| !asked.contains(*host)) {
+            let (answer, delegated_by) = match owner {
+                None => (Answer::Leaving, None),
+                Some(owner) => (Answer::Record, self.delegated_by(layer, &owner.namespace, host)),
+            };
+            found.insert(HostDecision { host: host.clone(), owner: owner.as_ref().map(named), delegated_by, answer });
+        }
+        found.into_iter().collect()
+    }
+
+    fn one(
+        &self,
+        layer: &LayerPlan,
+        ingress: &IngressObject,
+        host: &str,
+        why_not: impl FnOnce() -> Answer,
+    ) -> HostDecision {
+        let meta = &ingress.meta;
+        let is_its =
+            |owner: &Owner| owner.kind == INGRESS && owner.namespace == meta.namespace && owner.name == meta.name;
+        let answer = match layer.hosts.get(&canonical(host)) {
+            Some(Some(owner)) if is_its(owner) => Answer::Record,
+            Some(Some(_)) => Answer::RecordOfAnother,
+            Some(None) => Answer::Leaving,
+            None => why_not(),
+        };
+        HostDecision {
+            host: host.to_owned(),
+            owner: Some((INGRESS.to_owned(), meta.namespace.to_string(), meta.name.to_string())),
+            delegated_by: self.delegated_by(layer, &meta.namespace, host),
+            answer,
         }
     }
-    found.into_iter().collect()
+
+    /// The reason that the plan gives, the more precise one first.
+    fn why_not(&self, layer: &LayerPlan, ingress: &IngressObject, host: &str) -> Answer {
+        let object = format!("{INGRESS}/{}/{}", ingress.meta.namespace, ingress.meta.name);
+        let of_tenant = match &layer.layer {
+            Layer::Host => None,
+            Layer::Tenant(tenant) => Some(format!("{tenant}: {object}")),
+        };
+        let host = Finding::host_of(host);
+        let mut subjects = of_tenant.iter().chain([&object]);
+        if let Some(finding) = subjects.find_map(|subject| self.obstacles.get(&(subject.as_str(), host.as_str()))) {
+            return Answer::None { rule: finding.rule, reason: finding.message.clone() };
+        }
+        if layer.hosts.is_empty() {
+            let reason = layer.decision.reason();
+            return Answer::None { rule: reason.code, reason: format!("the layer has no records: {}", reason.message) };
+        }
+        let class = ingress.class.as_deref().unwrap_or("(none)");
+        Answer::None {
+            rule: "NotSelected",
+            reason: format!("the layer takes no hosts from Ingresses of class {class}"),
+        }
+    }
+
+    /// The suffix by which a namespace of the layer's cluster may have a host.
+    fn delegated_by(&self, layer: &LayerPlan, namespace: &str, host: &str) -> Option<String> {
+        // Names of a tenant cluster count as claimed by its namespace on the host.
+        let claimant = match &layer.layer {
+            Layer::Host => namespace,
+            Layer::Tenant(tenant) => tenant.namespace.as_str(),
+        };
+        Some(self.policy.delegated_by(claimant, &Hostname::parse(host).ok()?)?.to_string())
+    }
 }
 
 /// Whether the Ingresses of a layer were read.
@@ -98,94 +175,10 @@ fn canonical(host: &str) -> String {
     Hostname::parse(host).map_or_else(|_| host.trim().to_lowercase(), |host| host.to_string())
 }
 
-fn one(
-    cluster: &Cluster,
-    plan: &ClusterPlan,
-    layer: &LayerPlan,
-    inventory: &ClusterInventory,
-    claim: &Claim<'_>,
-) -> HostDecision {
-    let meta = claim.owner;
-    let answer = match layer.hosts.get(&canonical(claim.host)) {
-        Some(Some(owner)) if is_same(owner, claim.kind, meta) => Answer::Record,
-        Some(Some(_)) => Answer::RecordOfAnother,
-        Some(None) => Answer::Leaving,
-        None => why_not(plan, layer, inventory, claim),
-    };
-    HostDecision {
-        host: claim.host.to_owned(),
-        owner: Some((claim.kind.to_owned(), meta.namespace.to_string(), meta.name.to_string())),
-        delegated_by: delegated_by(&cluster.config.hostnames, layer, claim),
-        answer,
-    }
-}
-
-/// A host of a rule that no TLS section names.
-fn without_tls(cluster: &Cluster, layer: &LayerPlan, claim: &Claim<'_>) -> HostDecision {
-    let answer = match layer.hosts.get(&canonical(claim.host)) {
-        Some(Some(_)) => Answer::RecordOfAnother,
-        Some(None) => Answer::Leaving,
-        None => Answer::None {
-            rule: "HostWithoutTls",
-            reason: "no TLS section of the Ingress names the host, and only TLS hosts are redirected".to_owned(),
-        },
-    };
-    HostDecision {
-        host: claim.host.to_owned(),
-        owner: Some((claim.kind.to_owned(), claim.owner.namespace.to_string(), claim.owner.name.to_string())),
-        delegated_by: delegated_by(&cluster.config.hostnames, layer, claim),
-        answer,
-    }
-}
-
-fn is_same(owner: &Owner, kind: &str, meta: &ObjectMeta) -> bool {
-    owner.kind == kind && *owner.namespace == *meta.namespace && *owner.name == *meta.name
-}
-
-/// The reason that the plan gives, the more precise one first.
-fn why_not(plan: &ClusterPlan, layer: &LayerPlan, inventory: &ClusterInventory, claim: &Claim<'_>) -> Answer {
-    let object = format!("{}/{}/{}", claim.kind, claim.owner.namespace, claim.owner.name);
-    let subjects = match &layer.layer {
-        Layer::Host => vec![object],
-        Layer::Tenant(tenant) => vec![format!("{tenant}: {object}"), object],
-    };
-    // What was refused is quoted and cut, what is a name stands as records have it.
-    let shown = |length| claim.host.escape_debug().take(length).collect::<String>();
-    let beginnings = [
-        format!("host \"{}\" ", shown(80)),
-        format!("host \"{}\" ", shown(253)),
-        format!("host {} ", canonical(claim.host)),
-    ];
-    let is_about = |finding: &&Finding| {
-        subjects.contains(&finding.subject) && beginnings.iter().any(|beginning| finding.message.starts_with(beginning))
-    };
-    if let Some(Finding { rule, message, .. }) = plan.findings.iter().find(is_about) {
-        return Answer::None { rule, reason: message.clone() };
-    }
-    let reason = layer.decision.reason();
-    if layer.hosts.is_empty() {
-        return Answer::None { rule: reason.code, reason: format!("the layer has no records: {}", reason.message) };
-    }
-    let Observed::Present(ingresses) = &inventory.ingresses else {
-        return Answer::None { rule: "NotObserved", reason: "the Ingresses were not read".to_owned() };
-    };
-    let class =
-        ingresses.iter().find(|ingress| ingress.meta == *claim.owner).and_then(|ingress| ingress.class.as_deref());
+/// Why a host of a rule that no TLS section names has no record.
+fn without_tls() -> Answer {
     Answer::None {
-        rule: "NotSelected",
-        reason: format!("the layer takes no hosts from Ingresses of class {}", class.unwrap_or("(none)")),
+        rule: "HostWithoutTls",
+        reason: "no TLS section of the Ingress names the host, and only TLS hosts are redirected".to_owned(),
     }
-}
-
-/// The longest suffix of the settings that the object's namespace may have the name under.
-fn delegated_by(policy: &HostnamePolicy, layer: &LayerPlan, claim: &Claim<'_>) -> Option<String> {
-    let host = Hostname::parse(claim.host).ok()?;
-    // Names of a tenant cluster count as claimed by its namespace on the host.
-    let namespace = match &layer.layer {
-        Layer::Host => &*claim.owner.namespace,
-        Layer::Tenant(tenant) => tenant.namespace.as_str(),
-    };
-    let granted = policy.delegations.iter().filter(|one| one.namespaces.iter().any(|name| name.as_str() == namespace));
-    let fitting = granted.flat_map(|one| &one.suffixes).filter(|suffix| host.is_within(suffix.as_str()));
-    fitting.max_by_key(|suffix| suffix.as_str().len()).map(ToString::to_string)
 }

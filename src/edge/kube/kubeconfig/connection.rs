@@ -30,11 +30,14 @@ use secrecy::SecretString;
 use tokio::time::timeout;
 use tower::{BoxError, Service as _, ServiceBuilder, ServiceExt as _, service_fn};
 
-use crate::edge::kube::kubeconfig::{
-    Origin,
-    check::Chosen,
-    error::KubeconfigError,
-    server::{Server, ServerPolicy},
+use crate::{
+    edge::kube::kubeconfig::{
+        Origin,
+        check::Chosen,
+        error::KubeconfigError,
+        server::{Server, ServerPolicy},
+    },
+    model::hostname::Hostname,
 };
 
 /// A checked way to one API server.
@@ -116,6 +119,11 @@ impl Connection {
     /// The server as `scheme://host:port`, without anything else that may be in its URL.
     pub fn server(&self) -> String {
         self.server.to_string()
+    }
+
+    /// The name that the server is reached by; `None` when that is an address.
+    pub fn server_name(&self) -> Option<Hostname> {
+        Hostname::parse(self.server.host()).ok()
     }
 
     /// The token that stands in the kubeconfig, so that it can be kept out of what is printed.

@@ -77,6 +77,20 @@ fn a_request_says_which_program_asks_and_who() {
 }
 
 #[test]
+fn a_server_has_the_name_that_it_is_reached_by_unless_that_is_an_address() {
+    for (server, name) in [
+        ("https://API.Edge.example.org:6443/base", Some("api.edge.example.org")),
+        ("https://api.edge.example.org.", Some("api.edge.example.org")),
+        ("https://192.0.2.1:6443", None),
+        ("https://[2001:db8::1]:6443", None),
+        ("https://kubernetes", None),
+    ] {
+        let connection = read(&kubeconfig(&format!("server: '{server}'"), ""), LOOPBACK).expect("lawful");
+        assert_eq!(connection.server_name().map(|name| name.to_string()).as_deref(), name, "{server}");
+    }
+}
+
+#[test]
 fn a_name_that_leads_to_this_machine_is_refused_for_a_tenant_when_it_is_connected_to() {
     let (port, requests) = server();
     let text = kubeconfig(&format!("server: 'http://localhost:{port}'"), "");
