@@ -220,7 +220,13 @@ impl Story<'_> {
 
     fn request(&self, file: &InventoryFile) -> Request {
         let inventories = Inventories::Files(vec![file.clone()]);
-        Request { clusters: Selection::default(), inventories, accept_removals: None, now: self.run.now }
+        Request {
+            clusters: Selection::default(),
+            inventories,
+            accept_removals: None,
+            git_server: None,
+            now: self.run.now,
+        }
     }
 
     /// Writes the inventory as it is now, as a file that the reader can use too.

@@ -69,6 +69,7 @@ pub(super) fn run(run: &Run<'_>, args: &DiffArgs) -> Result<Exit, Failure> {
     let pull_request = if args.comment { Some(run.pull_request()?) } else { None };
     let request = args.seen.request(run)?;
     let checkout = run.checkout()?;
+    let request = checkout.asked(request)?;
     let tree = match args.against {
         Against::Worktree => checkout.tree,
         Against::Head => {

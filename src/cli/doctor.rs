@@ -36,7 +36,7 @@ pub(super) fn run(run: &Run<'_>, args: &DoctorArgs) -> Result<Exit, Failure> {
     let request = args.sources.request(run)?;
     let recorded = matches!(request.inventories, Inventories::Files(_)).then_some(run.now);
     let checkout = run.checkout()?;
-    let clusters = decide::clusters(&checkout.tree, &request)?;
+    let clusters = decide::clusters(&checkout.tree, &checkout.asked(request)?)?;
     let remote = target_address(&checkout.repository, &checkout.settings)?;
     let publishing = Publishing { remote: remote.as_deref(), branch: &checkout.settings.branch };
     let looked: Vec<_> = clusters

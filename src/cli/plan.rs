@@ -30,7 +30,8 @@ impl PlanArgs {
 
 pub(super) fn run(run: &Run<'_>, args: &PlanArgs) -> Result<Exit, Failure> {
     let request = args.seen.request(run)?;
-    let decided = decide(&run.checkout()?.tree, &request)?;
+    let checkout = run.checkout()?;
+    let decided = decide(&checkout.tree, &checkout.asked(request)?)?;
     run.printer.unread(&decided.unread);
     match args.output {
         Output::Human => run.printer.result(&human(&decided.plans, run.printer)),

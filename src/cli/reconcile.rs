@@ -21,14 +21,14 @@ use crate::{
     },
     edge::{
         files,
-        git::{Access, Location, Snapshot, Target, Wanted},
+        git::{Access, Location, Snapshot, Target},
     },
     model::{
         repository::{RepositoryConfig, Transport},
         tree::CommitId,
     },
     ops::{
-        decide::{Decided, Inventories},
+        decide::{Decided, Inventories, Request},
         load,
         pull_request::Done,
         reconcile::{Approved, Drift, End, Local, Mode, Order, Outcome, Publish, reconcile},
@@ -100,6 +100,10 @@ pub(super) fn run(run: &Run<'_>, args: &ReconcileArgs) -> Result<Exit, Failure> 
         return Err(no_cluster());
     }
     let Place { target, checkout, location, access } = place(run, args)?;
+    let request = match &checkout {
+        Some(checkout) => checkout.asked(request)?,
+        None => Request { git_server: location.as_ref().and_then(Location::server_name), ..request },
+    };
     let (settings, tip) = match &checkout {
         None => tip_of(&target)?,
         Some(checkout) => tip_for(run, checkout, &target)?,
@@ -192,7 +196,7 @@ type Tip<'t> = (RepositoryConfig, Option<Snapshot<'t>>);
 
 /// What the target's HEAD stands for has the settings; they may name another branch.
 fn tip_of(target: &Target) -> Result<Tip<'_>, Failure> {
-    let tip = target.read_default(&Wanted::default())?;
+    let tip = load::read(|wanted| target.read_default(wanted), |tip| &tip.tree)?;
     let has_settings = tip.tree.entries.contains_key("bobbypin.yaml");
     let mut settings = load::repository(&tip.tree)?;
     if !has_settings {
@@ -204,7 +208,7 @@ fn tip_of(target: &Target) -> Result<Tip<'_>, Failure> {
 
 /// The checkout says which branch; its own edits are not used, only noticed.
 fn tip_for<'t>(run: &Run<'_>, checkout: &Checkout, target: &'t Target) -> Result<Tip<'t>, Failure> {
-    let tip = target.read(&checkout.settings.branch, &Wanted::default())?;
+    let tip = load::read(|wanted| target.read(&checkout.settings.branch, wanted), |tip| &tip.tree)?;
     let differing = differing_inputs(&checkout.tree, &tip.tree);
     if !differing.is_empty() {
         let paths: Vec<_> = differing.iter().map(|path| path.as_str()).collect();

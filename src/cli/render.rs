@@ -25,7 +25,7 @@ pub(super) struct RenderArgs {
 pub(super) fn run(run: &Run<'_>, args: &RenderArgs) -> Result<Exit, Failure> {
     let request = args.seen.request(run)?;
     let checkout = run.checkout()?;
-    let decided = decide(&checkout.tree, &request)?;
+    let decided = decide(&checkout.tree, &checkout.asked(request)?)?;
     run.printer.unread(&decided.unread);
     if args.write {
         let root = checkout.repository.root();

@@ -121,7 +121,13 @@ impl Sources {
     /// What is asked, when no removal is accepted.
     pub(super) fn request(&self, run: &Run<'_>) -> Result<Request, Failure> {
         let clusters = Selection::of(run.global.clusters.clone());
-        Ok(Request { clusters, inventories: self.inventories(run)?, accept_removals: None, now: run.now })
+        Ok(Request {
+            clusters,
+            inventories: self.inventories(run)?,
+            accept_removals: None,
+            git_server: None,
+            now: run.now,
+        })
     }
 }
 

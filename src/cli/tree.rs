@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use crate::{
     cli::{Run, error::Failure},
-    edge::git::{Repository, Target, Wanted, resolve_target},
+    edge::git::{Location, Repository, Target, Wanted, resolve_target, target_address},
     model::{
         repository::{RepositoryConfig, Transport},
         tree::{Entry, RepoPath, Tree},
     },
-    ops::load,
+    ops::{decide::Request, load},
 };
 
 /// The repository of a work tree, with what its files say.
@@ -27,7 +27,10 @@ impl Run<'_> {
 
     /// The files of the work tree, as they are on disk.
     pub(super) fn checkout(&self) -> Result<Checkout, Failure> {
-        self.checkout_of(&Wanted::default())
+        let repository = Repository::discover(&self.folder())?;
+        let tree = load::read(|wanted| repository.read_work_tree(wanted), |tree| tree)?;
+        let settings = load::repository(&tree)?;
+        Ok(Checkout { repository, tree, settings })
     }
 
     /// Some files of the work tree, the program's own settings among them.
@@ -49,6 +52,14 @@ impl Checkout {
             Transport::Git => Target::open(location, &access)?,
             Transport::Api => Target::open_api(&location, &access, gitea.url.as_deref())?,
         })
+    }
+
+    /// A question about this repository; the server that it is published to is told of.
+    pub(super) fn asked(&self, request: Request) -> Result<Request, Failure> {
+        let place = target_address(&self.repository, &self.settings)?;
+        // What is no place is told by those who go there.
+        let place = place.and_then(|place| Location::parse(&place, self.repository.root()).ok());
+        Ok(Request { git_server: place.and_then(|place| place.server_name()), ..request })
     }
 
     /// The inputs of the work tree with the generated files of another tree.

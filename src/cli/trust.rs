@@ -43,7 +43,7 @@ pub(super) fn run(run: &Run<'_>, args: &TrustArgs) -> Result<Exit, Failure> {
         Some(tenant) => {
             let inventories = Inventories::Live(Box::new(live));
             let clusters = Selection::of(run.global.clusters.clone());
-            let request = Request { clusters, inventories, accept_removals: None, now: run.now };
+            let request = Request { clusters, inventories, accept_removals: None, git_server: None, now: run.now };
             trust::tenant(&checkout.tree, &request, tenant)?
         }
     };

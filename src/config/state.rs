@@ -66,6 +66,7 @@ fn layer(faults: &mut Faults, at: &str, raw: &raw::LayerMemory) -> Option<Layer>
 
 fn memory(faults: &mut Faults, at: &str, raw: &raw::LayerMemory) -> Option<LayerState> {
     let leaving = faults.take_optional(&format!("{at}/leaving"), raw.leaving.as_deref(), values::timestamp);
+    let gone = faults.take_optional(&format!("{at}/gone"), raw.gone.as_deref(), values::timestamp);
     let replaced = faults.take_optional(&format!("{at}/replaced"), raw.replaced.as_deref(), values::timestamp);
     let corefile = faults.take_optional(&format!("{at}/corefile"), raw.corefile.as_deref(), CorefilePath::parse);
     let mut tombstones = BTreeMap::new();
@@ -85,7 +86,8 @@ fn memory(faults: &mut Faults, at: &str, raw: &raw::LayerMemory) -> Option<Layer
     if raw.uid.is_some() && raw.layer == raw::LayerKind::Host {
         faults.add(format!("{at}/uid"), "the host's `uid` is in cluster.yaml, not here");
     }
-    Some(LayerState { uid: uid?, tombstones, owners, leaving: leaving?, replaced: replaced?, corefile: corefile? })
+    let (leaving, gone, replaced) = (leaving?, gone?, replaced?);
+    Some(LayerState { uid: uid?, tombstones, owners, leaving, gone, replaced, corefile: corefile? })
 }
 
 fn owners(faults: &mut Faults, at: &str, raw: &raw::LayerMemory) -> BTreeMap<Hostname, HostOwner> {
@@ -136,6 +138,9 @@ fn push_layer(text: &mut String, layer: &Layer, memory: &LayerState) -> std::fmt
     }
     if let Some(leaving) = memory.leaving {
         writeln!(text, "    leaving: \"{leaving}\"")?;
+    }
+    if let Some(gone) = memory.gone {
+        writeln!(text, "    gone: \"{gone}\"")?;
     }
     if let Some(replaced) = memory.replaced {
         writeln!(text, "    replaced: \"{replaced}\"")?;

@@ -283,7 +283,7 @@ impl Serialize for Records {
 
 /// A file of the repository with the ConfigMap that holds a Corefile.
 ///
-/// Of a repository only what lies below `clusters/` is read, and files of few names: so the file must be one of those.
+/// It may lie anywhere; a name of [`Self::NAMES`], or a place below `clusters/`, saves a second reading of the repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CorefilePath(RepoPath);
 
@@ -293,16 +293,16 @@ pub enum CorefilePathError {
     /// It is no path of a repository.
     #[error(transparent)]
     Path(#[from] RepoPathError),
-    /// A file of that name is not read.
-    #[error("`{}` is not read: the file must lie below `clusters/`, or be called `coredns.yaml`", .0.escape_debug())]
-    NotRead(String),
+    /// The name is not that of a file of manifests.
+    #[error("`{}` is no file of manifests: its name must end with `.yaml` or `.yml`", .0.escape_debug())]
+    NotYaml(String),
     /// The program writes that file itself.
     #[error("`{}` is a generated file", .0.escape_debug())]
     Generated(String),
 }
 
 impl CorefilePath {
-    /// The names under which a file with a Corefile is read wherever it lies.
+    /// The names under which a file with a Corefile is read with the settings, wherever it lies.
     pub const NAMES: [&str; 2] = ["coredns.yaml", "coredns.yml"];
 
     /// Checks a text.
@@ -312,10 +312,8 @@ impl CorefilePath {
     /// What [`CorefilePathError`] lists.
     pub fn parse(text: &str) -> Result<Self, CorefilePathError> {
         let path = RepoPath::parse(text)?;
-        let name = text.rsplit('/').next().unwrap_or(text);
-        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-        if !(Self::NAMES.contains(&name) || is_yaml && text.starts_with("clusters/")) {
-            return Err(CorefilePathError::NotRead(text.to_owned()));
+        if ![".yaml", ".yml"].iter().any(|end| text.ends_with(end)) {
+            return Err(CorefilePathError::NotYaml(text.to_owned()));
         }
         if text.starts_with("clusters/") && text.contains("/manifests/") {
             return Err(CorefilePathError::Generated(text.to_owned()));

@@ -27,6 +27,9 @@ pub struct LayerState {
     /// Set while something of the layer is on its way out (a tenant that is no longer seen, or a thing that goes in two
     /// commits): the time of the inventory by which that began.
     pub leaving: Option<Timestamp>,
+    /// Set while records are on their way out as a whole: the time of the first inventory that showed the cluster without
+    /// them. Each CoreDNS has them in use for some time after that.
+    pub gone: Option<Timestamp>,
     /// Set while records of a former form, or the former writer of the records, stay beside the new ones: the time of the
     /// first inventory that showed the new ones in place.
     pub replaced: Option<Timestamp>,
@@ -37,8 +40,8 @@ pub struct LayerState {
 impl LayerState {
     /// Whether there is nothing to remember.
     pub fn is_empty(&self) -> bool {
-        let Self { uid, tombstones, owners, leaving, replaced, corefile } = self;
-        let has_time = leaving.is_some() || replaced.is_some();
+        let Self { uid, tombstones, owners, leaving, gone, replaced, corefile } = self;
+        let has_time = leaving.is_some() || gone.is_some() || replaced.is_some();
         uid.is_none() && tombstones.is_empty() && owners.is_empty() && !has_time && corefile.is_none()
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     manifest::{Manifests, Validated, validate::ManifestProblem},
     model::{
         digest::Digest,
+        hostname::Hostname,
         inventory::Inventory,
         name::Name,
         observed::Unknown,
@@ -23,7 +24,7 @@ use crate::{
         selection::Selection,
     },
     plan::{
-        ClusterPlan, Decision, HoldCause,
+        ClusterPlan, Decision, GIT_SERVER, HoldCause,
         document::{PlanDocument, document},
         plan,
     },
@@ -39,6 +40,8 @@ pub struct Request {
     pub inventories: Inventories,
     /// The removals that a person accepted.
     pub accept_removals: Option<Digest>,
+    /// The server that the repository is published to, whoever says so. The settings may say another one, too.
+    pub git_server: Option<Hostname>,
     /// The time of the run.
     pub now: Timestamp,
 }
@@ -146,7 +149,11 @@ pub fn clusters(tree: &Tree, request: &Request) -> Result<Vec<Cluster>, LoadErro
             Seen::Inventories(&live)
         }
     };
-    load::clusters(tree, &request.clusters, seen, request.now)
+    let mut clusters = load::clusters(tree, &request.clusters, seen, request.now)?;
+    for cluster in &mut clusters {
+        cluster.reserved.extend(request.git_server.clone().map(|server| (server, GIT_SERVER)));
+    }
+    Ok(clusters)
 }
 
 fn plan_one(tree: &Tree, cluster: &Cluster, request: &Request) -> ClusterPlan {

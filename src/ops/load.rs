@@ -1,6 +1,9 @@
 //! Text to proof: every file of every selected cluster, with all problems at once.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -12,8 +15,9 @@ use crate::{
         platform_file::{PlatformFile, parse_platform, platform_of_package},
         problem::{Problem, Source},
     },
+    edge::git::Wanted,
     model::{
-        cluster::{ClusterConfig, Platform, ValuesSource, Version},
+        cluster::{ClusterConfig, Engine, Platform, ValuesSource, Version},
         digest::Digest,
         finding::Finding,
         hostname::Hostname,
@@ -26,12 +30,15 @@ use crate::{
         tree::{Entry, RepoPath, Tree},
     },
     ops::selection::Selection,
-    plan::{Inputs, PlatformFacts},
+    plan::{GIT_SERVER, Inputs, PlatformFacts},
     platform::{problem::PlatformProblem, values::PlatformValues},
 };
 
 /// The live object that holds the platform's values.
 const PLATFORM: &str = "cozystack.cozystack-platform";
+
+/// How often other files may be named while a branch is read.
+const NAMED_ANEW: usize = 3;
 
 /// A file with an inventory, and when it was read.
 #[derive(Clone, Debug)]
@@ -116,6 +123,48 @@ pub enum LoadError {
         /// The clusters that there are.
         known: Vec<String>,
     },
+}
+
+/// Reads a tree with the files that its own settings name.
+///
+/// Which those are only a reading shows: where it did not bring them all, `read` is asked again. So a branch that moves
+/// meanwhile is read as it was at one time.
+///
+/// # Errors
+///
+/// Those of `read`. Settings that cannot be read name nothing; what is wrong with them is told by [`clusters`].
+pub fn read<T, E>(read: impl Fn(&Wanted) -> Result<T, E>, tree: impl Fn(&T) -> &Tree) -> Result<T, E> {
+    let mut wanted = Wanted::default();
+    let mut found = read(&wanted)?;
+    for _ in 0..NAMED_ANEW {
+        let named = corefiles(tree(&found)).into_iter().filter(|path| !wanted.takes(path.as_str()));
+        let named: Vec<_> = named.collect();
+        if named.is_empty() {
+            break;
+        }
+        wanted.files.extend(named);
+        found = read(&wanted)?;
+    }
+    Ok(found)
+}
+
+/// The files in which the clusters of a tree have blocks of records, by their settings and by what is remembered.
+fn corefiles(tree: &Tree) -> BTreeSet<RepoPath> {
+    let mut named = BTreeSet::new();
+    for (name, folder) in folders(tree).into_iter().filter_map(|(name, mut found)| Some((name, found.pop()?))) {
+        let source = |file: &str| self::file(tree, folder.join(file).as_str()).ok().flatten();
+        if let Some(Ok(config)) = source("cluster.yaml").map(|source| config::parse_cluster(&source, &name)) {
+            let tenants = config.tenants.listed.values().map(|tenant| &tenant.engine);
+            named.extend([&config.host.engine].into_iter().chain(tenants).filter_map(|engine| match engine {
+                Engine::Static(records) => records.file().map(|file| file.path().clone()),
+                Engine::Ouroboros(_) => None,
+            }));
+        }
+        if let Some(Ok(state)) = source("state.yaml").map(|source| config::parse_state(&source, &name)) {
+            named.extend(state.layers.into_values().filter_map(|layer| Some(layer.corefile?.path().clone())));
+        }
+    }
+    named
 }
 
 /// Reads `bobbypin.yaml`; without it the defaults hold.
@@ -218,9 +267,23 @@ pub(super) fn settings(tree: &Tree, selected: &Selection) -> Vec<(RepoPath, Clus
     folders.filter_map(read).collect()
 }
 
-/// The mirrors of every selected cluster whose settings can be read.
-pub fn mirrors(tree: &Tree, selected: &Selection) -> Vec<BTreeMap<String, String>> {
-    settings(tree, selected).into_iter().map(|(_, config)| config.pins.mirrors).collect()
+/// The mirrors of every selected cluster, by its folder.
+///
+/// # Errors
+///
+/// [`LoadError::Problems`] when settings cannot be read.
+pub fn mirrors(tree: &Tree, selected: &Selection) -> Result<BTreeMap<RepoPath, BTreeMap<String, String>>, LoadError> {
+    let (mut mirrors, mut problems) = (BTreeMap::new(), Vec::new());
+    for (name, folders) in folders(tree).into_iter().filter(|(name, _)| selected.takes(name)) {
+        for folder in folders {
+            let source = required(tree, folder.join("cluster.yaml").as_str());
+            match source.and_then(|source| config::parse_cluster(&source, &name)) {
+                Ok(config) => drop(mirrors.insert(folder, config.pins.mirrors)),
+                Err(found) => problems.extend(found),
+            }
+        }
+    }
+    if problems.is_empty() { Ok(mirrors) } else { Err(LoadError::Problems(problems)) }
 }
 
 /// The cluster folders: `clusters/<name>`, or `clusters/<name>/bobbypin` beside files of other programs. A cluster that
@@ -306,8 +369,8 @@ fn cluster(tree: &Tree, name: &Name, folder: RepoPath, inventory: Arc<Inventory>
 /// The servers that `bobbypin.yaml` names, and what each is.
 fn published_by(settings: &RepositoryConfig) -> BTreeMap<Hostname, &'static str> {
     let servers = [
-        (settings.remote.as_deref(), "for the Git server"),
-        (settings.gitea.url.as_deref(), "for the Git server"),
+        (settings.remote.as_deref(), GIT_SERVER),
+        (settings.gitea.url.as_deref(), GIT_SERVER),
         (settings.notify.as_ref().map(|receiver| receiver.url.as_str()), "for the receiver of Flux"),
     ];
     let named = |(address, what): (Option<&str>, _)| Some((Hostname::of_address(address?)?, what));
@@ -446,6 +509,7 @@ fn merge(earlier: Inventory, later: Inventory) -> Inventory {
 
 fn merge_cluster(earlier: ClusterInventory, later: ClusterInventory) -> ClusterInventory {
     ClusterInventory {
+        api_server: later.api_server.or(earlier.api_server),
         uid: known(earlier.uid, later.uid, |_, later| later),
         ingresses: known(earlier.ingresses, later.ingresses, |a, b| united(a, b, |ingress| &ingress.meta)),
         gateways: known(earlier.gateways, later.gateways, |a, b| united(a, b, |gateway| &gateway.meta)),
@@ -522,6 +586,7 @@ mod tests {
         let earlier = "observedAt: \"2026-11-20T10:00:00Z\"
 uid: u1
 host:
+  apiServer: api.example.org
   tlsRoutes: {state: Present, items: [{metadata: {namespace: gw, name: a}}, {metadata: {namespace: gw, name: b}}]}
   services: {state: Present, items: [{metadata: {namespace: ns, name: s}, spec: {type: NodePort}}]}
   gateways: {state: Present, items: []}
@@ -529,11 +594,12 @@ platformSettings: {state: Present, settings: {root-host: example.org, expose-mod
 kustomizations: {state: Present, items: [{metadata: {namespace: f, name: k}, spec: {sourceRef: {kind: GitRepository, name: g}}}]}
 gitRepositories: {state: Absent}
 tenantClusters:
-- {namespace: tenant-acme, name: shop, uid: t1, services: {state: Present, items: []}}
+- {namespace: tenant-acme, name: shop, apiServer: shop.example.org, uid: t1, services: {state: Present, items: []}}
 ";
         let later = "observedAt: \"2026-11-20T11:00:00Z\"
 uid: u2
 host:
+  apiServer: k8s.example.org
   tlsRoutes: {state: Present, items: [{metadata: {namespace: gw, name: b}, spec: {hostnames: [b.example.org]}}]}
   services: {state: Present, items: [{metadata: {namespace: ns, name: r}}]}
   gateways: {state: Unknown, reason: Forbidden, message: no right}
@@ -546,6 +612,7 @@ tenantClusters:
         let both = "observedAt: \"2026-11-20T10:00:00Z\"
 uid: u2
 host:
+  apiServer: k8s.example.org
   tlsRoutes: {state: Present, items: [{metadata: {namespace: gw, name: a}}, {metadata: {namespace: gw, name: b}, spec: {hostnames: [b.example.org]}}]}
   services: {state: Present, items: [{metadata: {namespace: ns, name: r}}, {metadata: {namespace: ns, name: s}, spec: {type: NodePort}}]}
   gateways: {state: Unknown, reason: Forbidden, message: no right}
@@ -553,7 +620,7 @@ platformSettings: {state: Present, settings: {root-host: example.net, expose-mod
 kustomizations: {state: Present, items: [{metadata: {namespace: f, name: k}, spec: {sourceRef: {kind: GitRepository, name: g}}}]}
 gitRepositories: {state: Present, items: [{metadata: {namespace: f, name: g}, spec: {url: \"https://h/a\"}}]}
 tenantClusters:
-- {namespace: tenant-acme, name: shop, uid: t1, services: {state: Present, items: []}, tlsRoutes: {state: Absent}}
+- {namespace: tenant-acme, name: shop, apiServer: shop.example.org, uid: t1, services: {state: Present, items: []}, tlsRoutes: {state: Absent}}
 - {namespace: tenant-acme, name: blog, uid: t2}
 ";
         assert_eq!(merge(inventory(earlier), inventory(later)), inventory(both));

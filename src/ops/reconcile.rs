@@ -10,7 +10,7 @@ use crate::{
     edge::{
         git::{
             GitError, Held, LOOP_WINDOW, NewCommit, PastCommit, PublishError, Published, SignError, Signer, Snapshot,
-            Target, Wanted, flips,
+            Target, flips,
         },
         signals::Interruptions,
     },
@@ -218,7 +218,7 @@ fn attempts<'t>(
         // Read
         let tip = match read_before.take() {
             Some(tip) => tip,
-            None => target.read(branch, &Wanted::default()).map_err(read)?,
+            None => load::read(|wanted| target.read(branch, wanted), |tip| &tip.tree).map_err(read)?,
         };
         let settings = load::repository(&tip.tree).map_err(DecideError::Load)?;
         let pull_request = pull_request_settings(&settings, local.publish);

@@ -106,6 +106,7 @@ pub(super) fn unreferenced(context: &Context<'_>, layer: &Layer, decision: &Deci
         fix: Some(format!(
             "in the kustomization.yaml that lists the tenant's Kubernetes object add: components: [<path from there>/{folder}]"
         )),
+        host: None,
     })
 }
 

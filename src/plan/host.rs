@@ -323,7 +323,11 @@ pub(super) fn finish(
 ) -> Draft {
     draft.findings = findings;
     match recorded {
-        Err(predicted) => draft.hosts = predicted,
+        Err(predicted) => {
+            draft.hosts = predicted;
+            draft.keep(written.tombstones, BTreeMap::new());
+            draft.loss = written.loss;
+        }
         Ok(recorded) => {
             draft.findings.extend(recorded.findings);
             if written.records.is_some() {
@@ -370,8 +374,7 @@ fn recorded(
     committed: &BTreeSet<Hostname>,
 ) -> Recorded {
     let claims = claims::of_ingresses(ingresses, Some(site.class));
-    let (claimant, memory) = (Claimant::ItsNamespace, context.memory(&Layer::Host));
-    records::decide(context, claims, claimant, committed, ingresses.is_empty(), memory)
+    records::decide(context, &Layer::Host, claims, Claimant::ItsNamespace, committed, ingresses.is_empty())
 }
 
 /// The names that the controller of ouroboros will redirect by itself. `values`: those that its chart gets.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
+    config::kubernetes::read_values,
     dns::{block, hosts_file, snippet},
     model::{
         cluster::CorefilePath,
@@ -22,23 +23,21 @@ use crate::{
     plan::{
         Context, Draft,
         decision::{Decision, Reason},
-        owner, records,
+        owner,
+        records::{self, former::SETTLED},
         release::{ADDON_FILE, Form, HELM_RELEASE_FILES, PLATFORM_PACKAGE, Release, TwoStep},
     },
 };
 
-/// The keys of `coredns-custom` that are ours.
-const OUR_KEYS: [&str; 2] = [snippet::KEY, hosts_file::KEY];
-
 /// A layer that is not wanted.
 pub(super) fn leave(context: &Context<'_>, layer: Layer, mut reason: Reason) -> Draft {
-    let (withdraw, leaving) = pending(context, &layer, &BTreeSet::new());
+    let Pending { withdraw, leaving, gone } = pending_for_good(context, &layer, &BTreeSet::new());
     if !withdraw.is_empty() {
         reason.message.push_str("; what Flux would leave behind is emptied first, and dropped when it was seen gone");
     }
     let findings = still_named(context, &layer, &withdraw);
     let mut draft = Draft { findings, ..Draft::new(layer, Decision::Remove { reason, withdraw }) };
-    draft.memory = Some(LayerState { leaving, ..LayerState::default() });
+    draft.memory = Some(LayerState { leaving, gone, ..LayerState::default() });
     without_block(context, draft)
 }
 
@@ -47,7 +46,7 @@ pub(super) fn leave(context: &Context<'_>, layer: Layer, mut reason: Reason) -> 
 pub(super) fn addon_first(context: &Context<'_>, layer: &Layer) -> Option<Draft> {
     let wanted = BTreeSet::from([TwoStep::Overlay, TwoStep::HostRecords]);
     context.committed(layer, ADDON_FILE)?;
-    let (withdraw, leaving) = pending(context, layer, &wanted);
+    let Pending { withdraw, leaving, gone } = pending_for_good(context, layer, &wanted);
     if withdraw.is_empty() {
         return None;
     }
@@ -55,7 +54,7 @@ pub(super) fn addon_first(context: &Context<'_>, layer: &Layer) -> Option<Draft>
     let before = context.memory(layer).cloned().unwrap_or_default();
     let decision = Decision::Remove { reason: delivery_changed(), withdraw };
     let draft = Draft { findings, ..Draft::new(layer.clone(), decision) };
-    let draft = Draft { memory: Some(LayerState { leaving, ..before }), ..draft };
+    let draft = Draft { memory: Some(LayerState { leaving, gone, ..before }), ..draft };
     Some(without_block(context, draft))
 }
 
@@ -83,6 +82,7 @@ fn still_named(context: &Context<'_>, layer: &Layer, withdraw: &BTreeSet<TwoStep
         subject: folder.to_string(),
         message: "the component is empty, and stays while a kustomization in the repository names it".to_owned(),
         fix: Some("take it out of the components of that kustomization".to_owned()),
+        host: None,
     });
     finding.into_iter().collect()
 }
@@ -105,17 +105,18 @@ pub(super) fn deliver(context: &Context<'_>, layer: Layer, reason: Reason, relea
         // The whole Package takes the place of our leaves in it: it is the same object.
         wanted.insert(TwoStep::Overlay);
     }
-    let (withdraw, leaving) = pending(context, &layer, &wanted);
+    let Pending { withdraw, leaving, gone } = pending(context, &layer, &wanted);
     // The add-on and a release of ours would both install the proxy, and a tenant's records are emptied by a Kustomization
     // that the new way may not have: the one goes before the other comes.
     let goes_first = |step: &TwoStep| matches!(step, TwoStep::Addon | TwoStep::TenantRecords);
-    let decision = if withdraw.iter().any(goes_first) {
-        Decision::Remove { reason: delivery_changed(), withdraw }
+    let (decision, gone) = if withdraw.iter().any(goes_first) {
+        (Decision::Remove { reason: delivery_changed(), withdraw }, gone)
     } else {
-        Decision::Deliver { reason, release: Box::new(release), withdraw }
+        let gone = gone.filter(|_| withdraw.iter().any(|step| step.is_records()));
+        (Decision::Deliver { reason, release: Box::new(release), withdraw }, gone)
     };
     let mut draft = Draft::new(layer, decision);
-    draft.memory = Some(LayerState { leaving, ..LayerState::default() });
+    draft.memory = Some(LayerState { leaving, gone, ..LayerState::default() });
     without_block(context, draft)
 }
 
@@ -131,21 +132,42 @@ fn former_release(context: &Context<'_>, layer: &Layer, declared: Option<&str>) 
     Some(format!("{live} still lives; {waits}"))
 }
 
-/// The committed two-step things that are not wanted and not gone, and since when the last of them is empty.
+/// What is on its way out.
+struct Pending {
+    /// The committed two-step things that are not wanted and not gone.
+    withdraw: BTreeSet<TwoStep>,
+    /// Since when the last of them is empty.
+    leaving: Option<Timestamp>,
+    /// Since when the cluster is seen without the records of the layer; for as long as something of them is declared.
+    gone: Option<Timestamp>,
+}
+
+/// What is on its way out of a layer.
 ///
-/// A tenant's records come first and alone: while they stand, the proxy that they name must stand too.
-fn pending(context: &Context<'_>, layer: &Layer, wanted: &BTreeSet<TwoStep>) -> (BTreeSet<TwoStep>, Option<Timestamp>) {
-    let since = context.memory(layer).and_then(|memory| memory.leaving);
-    let is_later = context.is_identified() && since.is_some_and(|since| context.now() > since);
-    let block = context.memory(layer).and_then(|memory| memory.corefile.as_ref());
+/// A tenant's records come first and alone: while they stand, the proxy that they name must stand too. Records that are gone
+/// from the API are still in use for a while in each CoreDNS.
+fn pending(context: &Context<'_>, layer: &Layer, wanted: &BTreeSet<TwoStep>) -> Pending {
+    let memory = context.memory(layer);
+    let since = memory.and_then(|memory| memory.leaving);
+    let is_later = context.is_identified(layer) && since.is_some_and(|since| context.now() > since);
+    let block = memory.and_then(|memory| memory.corefile.as_ref());
     let is_empty = |step: TwoStep| match step.file() {
         Some(file) => context.committed(layer, file).is_some_and(|text| step.is_emptied(text)),
         None => block.is_some() && records::form::committed_block(context, layer, None).is_none(),
     };
-    let is_pending = |step: &TwoStep| {
+    let is_leaving = |step: &TwoStep| {
         let is_declared = step.file().map_or(block.is_some(), |file| context.committed(layer, file).is_some());
-        !wanted.contains(step) && is_declared && !(is_later && is_empty(*step) && is_gone(context, layer, *step))
+        !wanted.contains(step) && is_declared
     };
+    let was_gone = memory.and_then(|memory| memory.gone);
+    // What a later inventory has shown need not be shown by one that is later still.
+    let is_later = |step: TwoStep| is_later || step.is_records() && was_gone.is_some() && context.is_identified(layer);
+    let is_seen_gone = |step: TwoStep| is_later(step) && is_empty(step) && is_gone(context, layer, step);
+    let mut records = TwoStep::ALL.into_iter().filter(|step| step.is_records() && is_leaving(step)).peekable();
+    let gone = records.peek().is_some() && records.all(is_seen_gone);
+    let gone = gone.then(|| was_gone.unwrap_or(context.now()));
+    let is_unused = gone.is_some_and(|gone| context.now().duration_since(gone) >= SETTLED);
+    let is_pending = |step: &TwoStep| is_leaving(step) && !(is_seen_gone(*step) && (is_unused || !step.is_records()));
     let mut pending: BTreeSet<_> = TwoStep::ALL.into_iter().filter(is_pending).collect();
     let records = [TwoStep::TenantRecords, TwoStep::CorefileBlock];
     if records.iter().any(|step| pending.contains(step)) {
@@ -153,16 +175,45 @@ fn pending(context: &Context<'_>, layer: &Layer, wanted: &BTreeSet<TwoStep>) -> 
     }
     // What this run empties can only be seen gone by an inventory that is later than this one.
     let emptied_before = since.filter(|_| pending.iter().all(|step| is_empty(*step)));
-    let since = (!pending.is_empty()).then(|| emptied_before.unwrap_or(context.now()));
-    (pending, since)
+    let leaving = (!pending.is_empty()).then(|| emptied_before.unwrap_or(context.now()));
+    // The emptied files stay beside whatever else is still pending.
+    let has_files = TwoStep::ALL.iter().any(|step| step.is_records() && step.file().is_some() && is_leaving(step));
+    let stays = pending.contains(&TwoStep::CorefileBlock) || has_files && !pending.is_empty();
+    Pending { withdraw: pending, leaving, gone: gone.filter(|_| stays) }
+}
+
+/// The same when the proxy goes too: whoever keeps a record that is gone would be sent nowhere.
+fn pending_for_good(context: &Context<'_>, layer: &Layer, wanted: &BTreeSet<TwoStep>) -> Pending {
+    let mut pending = pending(context, layer, wanted);
+    let has_hosts_file = |step: &TwoStep| {
+        let is_records = matches!(step, TwoStep::HostRecords | TwoStep::TenantRecords);
+        let text = step.file().and_then(|file| context.committed(layer, file));
+        is_records && text.is_some_and(|text| text.contains(hosts_file::KEY))
+    };
+    if pending.withdraw.iter().any(has_hosts_file) {
+        pending.withdraw.insert(TwoStep::HostsFile);
+    }
+    pending
 }
 
 impl TwoStep {
+    /// Whether names are sent to the proxy by it.
+    fn is_records(self) -> bool {
+        match self {
+            Self::HostRecords | Self::TenantRecords | Self::CorefileBlock => true,
+            Self::Overlay | Self::HostsFile | Self::Addon => false,
+        }
+    }
+
     /// Whether a committed file is the emptied form.
     fn is_emptied(self, text: &str) -> bool {
         let full = match self {
             Self::Overlay => "components:",
-            Self::HostRecords | Self::TenantRecords => return !OUR_KEYS.iter().any(|key| text.contains(key)),
+            Self::HostRecords | Self::TenantRecords | Self::HostsFile => {
+                let objects = read_values(text);
+                let key = |object: &Value, key: &str| object.get("data")?.get(key)?.as_str().map(str::to_owned);
+                return objects.is_ok_and(|objects| !objects.iter().any(|one| has_records(|name| key(one, name))));
+            }
             Self::Addon => "kubernetes.yaml",
             // The file is not ours.
             Self::CorefileBlock => block::BEGIN,
@@ -184,11 +235,11 @@ fn is_gone(context: &Context<'_>, layer: &Layer, step: TwoStep) -> bool {
         (TwoStep::CorefileBlock, Layer::Tenant(tenant)) => {
             inventory.tenant_clusters.get(tenant).is_some_and(lacks_our_block)
         }
-        (TwoStep::HostRecords, _) => lacks_our_key(&inventory.host),
+        (TwoStep::HostRecords, _) => lacks_our_records(&inventory.host),
         (TwoStep::TenantRecords, Layer::Tenant(tenant)) => {
-            inventory.tenant_clusters.get(tenant).is_some_and(lacks_our_key)
+            inventory.tenant_clusters.get(tenant).is_some_and(lacks_our_records)
         }
-        (TwoStep::TenantRecords, Layer::Host) => false,
+        (TwoStep::TenantRecords, Layer::Host) | (TwoStep::HostsFile, _) => false,
         (TwoStep::Addon, _) => {
             !context.is_referenced(&context.layer_folder(layer).join("addon")) && is_off(context, layer)
         }
@@ -199,7 +250,7 @@ fn is_gone(context: &Context<'_>, layer: &Layer, step: TwoStep) -> bool {
 /// confirmed, somebody else wants it.
 fn is_off(context: &Context<'_>, layer: &Layer) -> bool {
     let since = context.memory(layer).and_then(|memory| memory.leaving);
-    if since.is_some_and(|since| records::is_confirmed(context, since)) {
+    if since.is_some_and(|since| records::is_confirmed(context, &Layer::Host, since)) {
         return true;
     }
     match (&context.inputs.inventory.tenants, layer) {
@@ -218,10 +269,15 @@ fn has_our_leaves(spec: &Value) -> bool {
     values.is_some_and(|values| values.contains_key("image") || values.contains_key("controller"))
 }
 
-fn lacks_our_key(cluster: &ClusterInventory) -> bool {
+/// Whether anybody is sent to the proxy by our keys of `coredns-custom`. An empty hosts file sends nobody.
+fn has_records<T: AsRef<str>>(key: impl Fn(&str) -> Option<T>) -> bool {
+    key(snippet::KEY).is_some() || key(hosts_file::KEY).is_some_and(|text| !text.as_ref().trim().is_empty())
+}
+
+fn lacks_our_records(cluster: &ClusterInventory) -> bool {
     match &cluster.dns_config_maps {
         Observed::Present(config_maps) => {
-            config_maps.get("coredns-custom").is_none_or(|data| !OUR_KEYS.iter().any(|key| data.contains_key(*key)))
+            config_maps.get("coredns-custom").is_none_or(|data| !has_records(|key| data.get(key)))
         }
         Observed::Absent | Observed::Unknown(_) => false,
     }
@@ -231,7 +287,8 @@ fn lacks_our_block(cluster: &ClusterInventory) -> bool {
     match &cluster.dns_config_maps {
         Observed::Present(config_maps) => {
             let corefile = config_maps.get("coredns").and_then(|data| data.get("Corefile"));
-            corefile.is_none_or(|corefile| !corefile.contains(block::BEGIN))
+            // Markers get lost, and lines stay.
+            corefile.is_none_or(|corefile| !corefile.contains(block::BEGIN) && block::stray_line(corefile).is_none())
         }
         Observed::Absent | Observed::Unknown(_) => false,
     }
@@ -260,7 +317,24 @@ fn without_block(context: &Context<'_>, mut draft: Draft) -> Draft {
 
 /// Takes our block out of a file, if it is there.
 pub(super) fn take_block_out(context: &Context<'_>, draft: &mut Draft, file: &CorefilePath) {
-    let Some(text) = context.text(file.path()) else { return };
+    let Some(text) = context.text(file.path()) else {
+        draft.findings.push(Finding {
+            severity: Severity::Warning,
+            rule: "CorefileFileMissing",
+            subject: file.to_string(),
+            message:
+                "the file had the block of records, and is not in the repository any more; the proxy stays until the \
+                      cluster is seen without the block"
+                    .to_owned(),
+            fix: Some(format!(
+                "take the lines from `{}` to `{}` out of the Corefile, wherever it stands now",
+                block::BEGIN,
+                block::END
+            )),
+            host: None,
+        });
+        return;
+    };
     match block::write(text, [], "") {
         Ok(without) if without != text => drop(draft.edits.insert(file.path().clone(), without)),
         Ok(_) => {}
@@ -270,6 +344,7 @@ pub(super) fn take_block_out(context: &Context<'_>, draft: &mut Draft, file: &Co
             subject: file.to_string(),
             message: format!("the block of records cannot be taken out: {error}"),
             fix: Some(format!("take the lines from `{}` to `{}` out of it", block::BEGIN, block::END)),
+            host: None,
         }),
     }
 }

@@ -44,6 +44,7 @@ mod values;
 
 pub use decision::{Decision, HoldCause, Reason};
 pub use pinned::findings as pin_findings;
+pub use records::{GIT_SERVER, policy as hostname_policy};
 pub use removal::Refusal;
 
 /// Everything that the decision about one cluster depends on.
@@ -249,6 +250,7 @@ fn version_finding(inputs: &Inputs<'_>, drafts: &[Draft]) -> Option<Finding> {
             image.tag
         ),
         fix: Some(format!("pin the image {}:{shipped}", image.repository)),
+        host: None,
     })
 }
 
@@ -297,10 +299,21 @@ impl<'a> Context<'a> {
         self.inputs.folder.join("manifests").join(&layer.folder())
     }
 
-    /// Whether the inventory is known to be of this cluster. With `access.uid` set an inventory that does not say is not
-    /// refused, but it proves nothing to be gone.
-    fn is_identified(&self) -> bool {
-        self.inputs.config.uid.is_none() || matches!(self.inputs.inventory.host.uid, Observed::Present(_))
+    /// Whether what the inventory has of a layer's cluster is known to be of that cluster. Where the UID is known, of the
+    /// host by `access.uid` and of a tenant by what was delivered to, an inventory that does not say it is not refused,
+    /// but it proves nothing to be gone.
+    fn is_identified(&self, layer: &Layer) -> bool {
+        let inventory = self.inputs.inventory;
+        let of_host = self.inputs.config.uid.is_none() || matches!(inventory.host.uid, Observed::Present(_));
+        let of_tenant = match layer {
+            Layer::Host => true,
+            Layer::Tenant(tenant) => {
+                let is_known = self.memory(layer).is_some_and(|memory| memory.uid.is_some());
+                let seen = inventory.tenant_clusters.get(tenant);
+                !is_known || seen.is_some_and(|cluster| matches!(cluster.uid, Observed::Present(_)))
+            }
+        };
+        of_host && of_tenant
     }
 
     /// The text of any file of the repository.

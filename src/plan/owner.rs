@@ -116,6 +116,7 @@ fn looked_for<'a>(context: &Context<'a>, place: &str, findings: &mut Vec<Finding
                     unknown.message
                 ),
                 fix: Some("give an inventory with the cluster's HelmReleases".to_owned()),
+                host: None,
             });
             None
         }

@@ -107,6 +107,7 @@ pub fn findings(pins: &Pins, policy: &PinPolicy, now: Timestamp) -> Vec<Finding>
                 subject: format!("pins.yaml {name}"),
                 message: format!("its hold ended at {until} ({}): the next `{UPDATE}` may move it", hold.reason),
                 fix: Some("take the hold out, or give it another end".to_owned()),
+                host: None,
             });
         }
         if let Some(candidate) = pin.candidate.as_ref().filter(|candidate| candidate.tag == pin.tag) {
@@ -119,6 +120,7 @@ pub fn findings(pins: &Pins, policy: &PinPolicy, now: Timestamp) -> Vec<Finding>
                     pin.tag, pin.repository, candidate.digest, candidate.first_seen
                 ),
                 fix: Some(format!("find out why; to follow the tag: {UPDATE} --accept-moved {name}")),
+                host: None,
             });
         }
     }
@@ -134,6 +136,7 @@ pub fn findings(pins: &Pins, policy: &PinPolicy, now: Timestamp) -> Vec<Finding>
                       it will not use the chart"
                     .to_owned(),
             fix: Some("take out spec.pins.verify, or set spec.pins.chart to a copy that you signed".to_owned()),
+            host: None,
         });
     }
     findings

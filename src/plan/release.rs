@@ -230,6 +230,9 @@ pub enum TwoStep {
     HostRecords,
     /// Our key in the tenant's `coredns-custom`.
     TenantRecords,
+    /// The hosts file among these keys, which stays as an empty one: a CoreDNS that runs keeps what it has read of a file
+    /// that is not there any more.
+    HostsFile,
     /// The component that patches the tenant's object: a kustomization of the user refers to its folder.
     Addon,
     /// Our block in a Corefile of the repository. The file is somebody else's: only the block goes, and the proxy stays until
@@ -247,19 +250,19 @@ pub const TENANT_RECORDS_FILE: &str = "cluster/coredns-custom.yaml";
 pub const ADDON_FILE: &str = "addon/kustomization.yaml";
 
 impl TwoStep {
-    /// All of them.
+    /// All that are declared by themselves.
     pub const ALL: [Self; 5] =
         [Self::Overlay, Self::HostRecords, Self::TenantRecords, Self::Addon, Self::CorefileBlock];
 
     /// The file, below the layer's folder, that holds the thing; in its emptied form it is still there. A block stands in a
-    /// file elsewhere.
+    /// file elsewhere, and the hosts file in that of the records.
     pub fn file(self) -> Option<&'static str> {
         match self {
             Self::Overlay => Some(OVERLAY_FILE),
             Self::HostRecords => Some(HOST_RECORDS_FILE),
             Self::TenantRecords => Some(TENANT_RECORDS_FILE),
             Self::Addon => Some(ADDON_FILE),
-            Self::CorefileBlock => None,
+            Self::HostsFile | Self::CorefileBlock => None,
         }
     }
 }

@@ -61,6 +61,7 @@ pub(super) fn decide_all(context: &Context<'_>, findings: &mut Vec<Finding>) -> 
                 subject: subject.to_owned(),
                 message: format!("tenants were not looked for: {}", unknown.message),
                 fix: Some("give an inventory with the cluster's tenants".to_owned()),
+                host: None,
             }),
         }
     }
@@ -124,7 +125,8 @@ fn gone(context: &Context<'_>, layer: Layer, nothing_seen: bool) -> Draft {
     let hosts = records::form::committed(context, &layer, None).hosts;
     let mut loss = Loss::of_tenant(hosts.iter().map(ToString::to_string));
     loss.is_total = nothing_seen && !context.removals_accepted;
-    let mut draft = if records::is_confirmed(context, since) {
+    // It is the host that does not show it.
+    let mut draft = if records::is_confirmed(context, &Layer::Host, since) {
         // With the tenant went its ConfigMap; only a component that a kustomization still names must stay.
         let is_named = context.committed(&layer, ADDON_FILE).is_some()
             && context.is_referenced(&context.layer_folder(&layer).join("addon"));
@@ -425,7 +427,7 @@ fn recorded(
     let layer = Layer::Tenant(tenant.clone());
     let claimant = Claimant::One(tenant.namespace.as_str());
     let claims = claims::of_ingresses(ingresses, site.class);
-    Ok(records::decide(context, claims, claimant, committed, ingresses.is_empty(), context.memory(&layer)))
+    Ok(records::decide(context, &layer, claims, claimant, committed, ingresses.is_empty()))
 }
 
 /// How committed records get into the tenant cluster; `None` when its own Flux reads them.

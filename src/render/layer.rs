@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     manifest::{ClusterManifests, ManifestFile, Meaning, validate::Rules},
-    model::{layer::Layer, object::ObjectId, tree::RepoPath},
+    model::{cluster::HostsPath, layer::Layer, object::ObjectId, tree::RepoPath},
     plan::release::{
         ADDON_FILE, COZY_NAMESPACE, Carrier, Chart, Form, HOST_RECORDS_FILE, OVERLAY_FILE, OWN_PACKAGE,
         PLATFORM_PACKAGE, Records, Release, RemoteChart, RemoteHelmRelease, TENANT_RECORDS_FILE, TwoStep,
@@ -82,19 +82,34 @@ impl LayerFiles {
         for step in withdraw {
             match step {
                 TwoStep::Overlay => self.add(engine, OVERLAY_FILE, &OverlayEmptied { name: PLATFORM_PACKAGE })?,
-                TwoStep::HostRecords => self.add(engine, HOST_RECORDS_FILE, &RecordsMapEmptied {})?,
-                TwoStep::TenantRecords => self.add(engine, TENANT_RECORDS_FILE, &RecordsMapEmptied {})?,
+                TwoStep::HostRecords => self.emptied_records(engine, HOST_RECORDS_FILE, withdraw)?,
+                TwoStep::TenantRecords => self.emptied_records(engine, TENANT_RECORDS_FILE, withdraw)?,
                 TwoStep::Addon => {
                     self.roots.insert("addon");
                     self.dropped.insert("addon/kubernetes.yaml");
                     self.add(engine, ADDON_FILE, &ComponentEmptied {})?;
                 }
+                // It is one of the records.
+                TwoStep::HostsFile => {}
                 // The plan has the new text of the file that it stands in.
                 TwoStep::CorefileBlock => {}
             }
         }
         debug_assert!(matches!(layer, Layer::Tenant(_)) || !withdraw.contains(&TwoStep::Addon), "{layer}");
         Ok(())
+    }
+
+    fn emptied_records(
+        &mut self,
+        engine: &Engine,
+        file: &str,
+        withdraw: &BTreeSet<TwoStep>,
+    ) -> Result<(), TemplateError> {
+        if withdraw.contains(&TwoStep::HostsFile) {
+            self.add(engine, file, &RecordsMap { data: json!({HostsPath::KEY: ""}) })
+        } else {
+            self.add(engine, file, &RecordsMapEmptied {})
+        }
     }
 
     /// The lists of the layer's folder and of the folder that goes into the tenant cluster.

@@ -215,6 +215,7 @@ fn what_is_on_its_way_out_stays_as_an_emptied_file() {
     let tenant = Layer::Tenant(tenant());
     for (layer, withdraw, files) in [
         (&Layer::Host, vec![TwoStep::Overlay, TwoStep::HostRecords], "coredns-custom.yaml overlay.yaml"),
+        (&Layer::Host, vec![TwoStep::HostRecords, TwoStep::HostsFile], "coredns-custom.yaml"),
         (&tenant, vec![TwoStep::Addon, TwoStep::TenantRecords], "addon/kustomization.yaml cluster/coredns-custom.yaml"),
         (&tenant, vec![], ""),
     ] {

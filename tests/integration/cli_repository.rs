@@ -232,3 +232,35 @@ fn init_says_where_it_could_not_write() {
       because: Not a directory (os error 20)
     ");
 }
+
+#[test]
+fn a_corefile_that_only_the_settings_name_is_read_and_gets_its_block() {
+    let sandbox = Sandbox::edge();
+    let file = "infra/dns/of-edge.yml";
+    let wish =
+        format!("  host:\n    engine: static\n    static: {{records: corefile-block, file: {file}}}\n  platform:\n");
+    sandbox.replace("clusters/edge/cluster.yaml", "  platform:\n", &wish);
+    sandbox.push("a block that has no file");
+    let missing = format!("there is no file {file} in the repository");
+    assert!(sandbox.run(&["plan", "--inventory", EDGE]).stdout.contains(&missing));
+    let inventory = fs::read_to_string(sandbox.root().join("edge.yaml")).expect("the inventory of the example");
+    let (_, corefile) = inventory.split_once("        Corefile: |\n").expect("the host has one");
+    let lines: String =
+        corefile.lines().take_while(|line| line.starts_with("          ")).map(|line| format!("{line}\n")).collect();
+    let manifest = format!("kind: ConfigMap\nmetadata: {{name: coredns}}\ndata:\n  Corefile: |\n{lines}");
+    sandbox.write(file, &manifest);
+    assert!(!sandbox.run(&["plan", "--inventory", EDGE]).stdout.contains(&missing));
+    sandbox.push("the file");
+    sandbox.reconcile().expect(0);
+    let committed = sandbox.committed(file);
+    assert!(
+        committed.contains("# --- BEGIN bobbypin") && committed.starts_with(&manifest[..manifest.len() - 12]),
+        "{committed}"
+    );
+    // What state.yaml remembers is read, too, when the settings name the file no more.
+    sandbox.pull();
+    sandbox.replace("clusters/edge/cluster.yaml", &wish, "  host: {enabled: false}\n  platform:\n");
+    sandbox.push("off");
+    sandbox.reconcile().expect(0);
+    assert_eq!(sandbox.committed(file), manifest);
+}

@@ -105,6 +105,7 @@ fn decided(name: &str, tree: &Tree) -> Decided {
         clusters: Selection::default(),
         inventories: Inventories::Files(vec![inventory]),
         accept_removals: None,
+        git_server: None,
         now,
     };
     decide(tree, &request).unwrap_or_else(|error| panic!("{name}: {error:#?}"))

@@ -51,6 +51,7 @@ mod pin_export;
 mod pin_mirror;
 mod pin_reap_check;
 mod pins_store;
+mod plan_guards;
 mod plan_host;
 mod plan_hosts;
 mod plan_properties;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::plan_world::{
-    HOSTS_COREFILE, TENANT, TENANT_COREFILE, World, cluster, config_map, present, proxied, rules, service, unknown,
+    HOSTS_COREFILE, TENANT, TENANT_COREFILE, World, cluster, config_map, present, proxied, repo_path, rules, service,
+    unknown,
 };
 
 /// A cluster of no platform with two hosts, whose DNS is ready for every form.
@@ -116,6 +117,32 @@ fn what_a_form_needs_is_looked_for_and_named() {
             corefile(&HOSTS_COREFILE.replace("*.override", "*.server")),
             "Hold ImportDirectiveMissing",
         ),
+        // Another folder is another ConfigMap, as far as anybody can see.
+        (
+            "rewrite-snippet",
+            maps,
+            corefile(&HOSTS_COREFILE.replace("import /etc/coredns/custom/", "import /etc/coredns/extra/")),
+            "Hold MountUnproven",
+        ),
+        (
+            "hosts-file",
+            maps,
+            corefile(&HOSTS_COREFILE.replace("    reload\n", "    reload\n    import /etc/coredns/zones/*\n")),
+            "Deliver ProxyProtocolOn helmRelease",
+        ),
+        // Nobody answers for the name of the proxy.
+        (
+            "rewrite-snippet",
+            maps,
+            corefile(&TENANT_COREFILE.replace("cluster.local", "k8s.corp in-addr.arpa")),
+            "Hold TargetZoneNotServed",
+        ),
+        (
+            "rewrite-snippet",
+            maps,
+            corefile(&(TENANT_COREFILE.replace("cluster.local", "k8s.corp") + "cluster.local:53 {\n    whoami\n}\n")),
+            "Deliver ProxyProtocolOn helmRelease",
+        ),
         ("rewrite-snippet", maps, Value::Null, "Hold NotObserved NotObserved"),
     ] {
         let world = ready(form).seen(pointer, value.clone());
@@ -134,6 +161,11 @@ fn what_a_form_needs_is_looked_for_and_named() {
     ");
     let other = ready("hosts-file").with("/host/static/path", json!("/etc/dns/bobbypin.hosts"));
     assert_eq!(other.host(), "Hold HostsLineTaken");
+    // What acts before the plugin `hosts`, or beside it.
+    let template = HOSTS_COREFILE.replace("    reload\n", "    template IN A example.net {\n    }\n    reload\n");
+    assert_eq!(rules(&ready("hosts-file").serving(&["a"], &template).decided()), ["TemplateForRecord"]);
+    let inline = line("ttl 30\nno_reverse\n192.0.2.1 a.example.net\nfallthrough\n");
+    assert_eq!(rules(&ready("hosts-file").serving(&["a"], &inline).decided()), ["HostsEntryForRecord"]);
     let advised = ready("hosts-file").serving(&["a"], &line("fallthrough\n"));
     assert_eq!(rules(&advised.decided()), ["HostsLineAdvice"]);
 }
@@ -219,6 +251,35 @@ fn one_form_takes_the_place_of_the_other_when_it_was_seen_in_use_long_enough() {
 }
 
 #[test]
+fn a_change_of_form_comes_to_its_end_while_new_hosts_come_all_the_time() {
+    let hosts: Vec<_> = (0..9).map(|index| format!("h{index}")).collect();
+    let hosts: Vec<_> = hosts.iter().map(String::as_str).collect();
+    for (from, to) in [("rewrite-snippet", "hosts-file"), ("hosts-file", "rewrite-snippet")] {
+        let mut world = ready(from).serving(&hosts[..2], HOSTS_COREFILE).commit().applied().later(60).form(to).commit();
+        for count in 3..hosts.len() {
+            // What Flux made of the last commit, and one host more than that.
+            let again = world.applied().later(3);
+            let maps = again.inventory["host"]["dnsConfigMaps"].clone();
+            world = again.serving(&hosts[..count], HOSTS_COREFILE).seen("/host/dnsConfigMaps", maps).commit();
+            assert!(world.decided().changes.is_empty(), "the same inventory again: {count}");
+            let keys = world.keys().len();
+            assert_eq!(keys, if count < 5 { 2 } else { 1 }, "{from} {to} {count}");
+        }
+    }
+}
+
+#[test]
+fn a_controller_stays_when_there_is_nothing_to_take_the_place_of_its_names() {
+    let block = "    # === BEGIN ouroboros (do not edit by hand) ===\n    rewrite name a.example.net x.\n    # === END ouroboros ===\n    hosts";
+    let block = HOSTS_COREFILE.replace("    hosts", block);
+    let controlled = ready("hosts-file").with("/host/engine", json!("ouroboros")).serving(&["a"], &block).commit();
+    let empty = controlled.later(60).with("/host/engine", json!("static")).serving(&[], &block).commit();
+    let waited = empty.applied().commit().later(60).applied().commit();
+    assert!(!waited.committed("host/helm-release.yaml").unwrap().contains("enabled: false"));
+    assert!(rules(&waited.decided()).contains(&"FormerRecordsStay"));
+}
+
+#[test]
 fn a_person_who_turns_back_in_the_middle_gets_back_what_was() {
     let before = ready("rewrite-snippet").commit().applied().later(60);
     let seen = before.clone().form("hosts-file").commit().applied().later(5).commit();
@@ -231,15 +292,16 @@ fn both_forms_go_in_two_steps_together() {
     let both = ready("rewrite-snippet").commit().applied().later(60).form("hosts-file").commit().applied().later(1);
     assert_eq!(both.keys().len(), 2);
     let off = both.with("/host/enabled", json!(false));
-    assert_eq!(off.host(), "Remove Disabled -HostRecords");
+    assert_eq!(off.host(), "Remove Disabled -HostRecords -HostsFile");
     let emptied = off.clone().commit();
-    assert_eq!(emptied.keys(), [""; 0]);
+    let empty = BTreeMap::from([("bobbypin.hosts".to_owned(), String::new())]);
+    assert_eq!(emptied.data("host"), empty, "CoreDNS would keep what it has read of a file that is gone");
     assert!(emptied.committed("host/helm-release.yaml").is_some(), "the proxy stays until nobody is sent to it");
     for key in ["bobbypin.hosts", "bobbypin.override"] {
         let live = emptied.clone().later(5).seen("/host/dnsConfigMaps/items/1/data", json!({key: "x"}));
-        assert_eq!(live.host(), "Remove Disabled -HostRecords", "{key}");
+        assert_eq!(live.host(), "Remove Disabled -HostRecords -HostsFile", "{key}");
     }
-    let gone = emptied.later(5).applied();
+    let gone = emptied.later(5).applied().settled();
     assert_eq!(gone.host(), "Remove Disabled");
     assert_eq!(gone.commit().files("host"), [""; 0]);
 }
@@ -263,10 +325,10 @@ fn a_tenants_hosts_file_goes_the_way_of_its_snippet() {
         let mut maps = off.inventory["tenantClusters"][0]["dnsConfigMaps"].clone();
         maps["items"].as_array_mut().expect("a list").push(config_map("coredns-custom", "bobbypin.hosts", "x"));
         let off = off.seen("/tenantClusters/0/dnsConfigMaps", maps);
-        assert_eq!(off.tenant_line(), "Remove Disabled -TenantRecords", "{delivery}");
+        assert_eq!(off.tenant_line(), "Remove Disabled -TenantRecords -HostsFile", "{delivery}");
         let emptied = off.commit();
-        assert_eq!(emptied.clone().later(5).tenant_line(), "Remove Disabled -TenantRecords", "{delivery}");
-        let gone = emptied.later(5).seen("/tenantClusters/0/dnsConfigMaps/items/1/data", json!({"x": "y"}));
+        assert_eq!(emptied.clone().later(5).tenant_line(), "Remove Disabled -TenantRecords -HostsFile", "{delivery}");
+        let gone = emptied.later(5).seen("/tenantClusters/0/dnsConfigMaps/items/1/data", json!({"x": "y"})).settled();
         assert!(!gone.tenant_line().contains("TenantRecords"), "{delivery}: {}", gone.tenant_line());
     }
 }
@@ -326,7 +388,7 @@ fn the_controller_goes_when_the_committed_records_are_in_use_and_its_block_is_na
         assert_eq!(emptied.host(), "Deliver ProxyProtocolOn helmRelease -HostRecords", "{form}");
         let emptied = emptied.commit();
         assert_eq!(emptied.keys(), [""; 0]);
-        let gone = emptied.later(5).applied().commit();
+        let gone = emptied.later(5).applied().settled().commit();
         assert!(gone.committed("host/coredns-custom.yaml").is_none());
         assert!(gone.tree.file("clusters/edge/state.yaml").is_none());
         assert_eq!(gone.tree.below("clusters/edge/manifests").count(), controlled_files(form));
@@ -524,6 +586,7 @@ fn in_git() -> World {
         .with("/host/static/file", json!(IN_GIT))
         .file(IN_GIT, COREDNS)
         .serving(&["a", "b"], TENANT_COREFILE)
+        .with_corefile_of_git()
 }
 
 impl World {
@@ -587,7 +650,7 @@ fn a_block_is_the_only_thing_that_changes_in_a_file_of_somebody_else() {
     assert_eq!(emptied.person(IN_GIT), COREDNS.replace("        reload\n", "        reload\n        cache 30\n"));
     assert!(emptied.committed("host/helm-release.yaml").is_some());
     assert_eq!(emptied.clone().later(5).host(), "Remove Disabled -CorefileBlock");
-    let gone = emptied.later(5).with_corefile_of_git().commit();
+    let gone = emptied.later(5).with_corefile_of_git().settled().commit();
     assert_eq!(gone.files("host"), [""; 0]);
     assert!(gone.tree.file("clusters/edge/state.yaml").is_none());
     assert!(gone.decided().changes.is_empty());
@@ -600,10 +663,12 @@ fn a_file_that_cannot_be_edited_holds_the_layer_with_the_place() {
         (COREDNS.replace("kind: ConfigMap", "kind: HelmRelease"), "Hold CorefileNotEditable"),
         (COREDNS.replace("        reload\n", ""), "Hold ReloadMissing"),
         (COREDNS.replace(".:53", ".:5353"), "Hold CorefileNotEditable"),
+        (COREDNS.replace("        reload\n", "        reload\n        cache 0\n"), "Hold CorefileRefused"),
+        (COREDNS.replace("cluster.local", "k8s.corp"), "Hold TargetZoneNotServed"),
         (format!("{COREDNS}---\n{COREDNS}"), "Hold CorefileNotEditable"),
         (COREDNS.to_owned(), "Deliver ProxyProtocolOn helmRelease"),
     ] {
-        let world = in_git().file(IN_GIT, &text);
+        let world = in_git().file(IN_GIT, &text).with_live(&live(""));
         assert_eq!(world.host(), expected, "{text}");
         assert_eq!(world.clone().commit().person(IN_GIT) == text, expected.starts_with("Hold"), "{text}");
     }
@@ -614,6 +679,90 @@ fn a_file_that_cannot_be_edited_holds_the_layer_with_the_place() {
     // The settings name another file while the block still stands in the first one.
     let moved = in_git().commit().later(60).file("other/coredns.yaml", COREDNS);
     assert_eq!(moved.with("/host/static/file", json!("other/coredns.yaml")).host(), "Hold CorefileMoved");
+}
+
+#[test]
+fn a_file_that_was_moved_keeps_what_is_known_of_its_records() {
+    let on = in_git().commit().later(60);
+    let text = on.person(IN_GIT);
+    let mut moved = on.file("dns/coredns.yaml", &text).with("/host/static/file", json!("dns/coredns.yaml"));
+    moved.tree.entries.remove(&repo_path(IN_GIT));
+    let moved = moved.with_live(&live("")).serving(&["a"], TENANT_COREFILE);
+    let unconfirmed = moved.clone().commit();
+    assert!(unconfirmed.person("dns/coredns.yaml").contains("b.example.net"), "not confirmed");
+    let confirmed = unconfirmed.later(10).commit();
+    assert!(!confirmed.person("dns/coredns.yaml").contains("b.example.net"));
+    // Switched off, nobody says where the file is: that is told, and the proxy stays.
+    let off = moved.with("/host/enabled", json!(false));
+    assert!(rules(&off.decided()).contains(&"CorefileFileMissing"), "{:?}", rules(&off.decided()));
+    assert!(off.commit().committed("host/helm-release.yaml").is_some());
+}
+
+#[test]
+fn lines_whose_markers_were_lost_are_not_written_a_second_time() {
+    let on = in_git().commit().later(60);
+    let marker = "        # --- BEGIN bobbypin (generated, do not edit) ---\n";
+    let end = "        # --- END bobbypin ---\n";
+    let lost = on.person(IN_GIT).replace(marker, "").replace(end, "");
+    let on = on.file(IN_GIT, &lost).with_corefile_of_git();
+    assert_eq!(on.host(), "Hold BlockMarkersLost");
+    let decided = on.decided();
+    let reason = decided.plans[0].layers[0].decision.reason();
+    insta::assert_snapshot!(format!("{}\n{}", reason.message, reason.fix.as_deref().unwrap_or_default()), @"
+    infra/coredns.yaml: the comments around the block of records are gone, and its lines stand there still, the first at line 12
+    put `# --- BEGIN bobbypin (generated, do not edit) ---` before them and `# --- END bobbypin ---` behind them, or take the lines out
+    ");
+    // Switched off: the lines still lead to the proxy, so it stays.
+    let off = on.with("/host/enabled", json!(false)).commit().later(60).with_corefile_of_git().commit();
+    assert!(off.committed("host/helm-release.yaml").is_some());
+    let gone = off.file(IN_GIT, COREDNS).with_corefile_of_git().later(60).commit();
+    assert!(gone.later(60).commit().committed("host/helm-release.yaml").is_none());
+}
+
+#[test]
+fn records_count_in_whichever_form_a_template_wrote_them() {
+    let on = ready("rewrite-snippet").commit().later(60).applied();
+    let path = "clusters/edge/manifests/host/coredns-custom.yaml";
+    let text = on.committed("host/coredns-custom.yaml").expect("records");
+    let head = text.split("  bobbypin.override:").next().expect("a beginning");
+    let quoted = format!("{head}  bobbypin.override: {}\n", json!(on.data("host")["bobbypin.override"]));
+    let on = on.file(path, &quoted).serving(&["a"], TENANT_COREFILE).commit();
+    assert_eq!(on.records("host").len(), 2, "{:?}", on.committed("host/coredns-custom.yaml"));
+    assert_eq!(on.later(10).commit().records("host").len(), 1, "confirmed");
+}
+
+#[test]
+fn a_form_is_not_in_use_while_coredns_refuses_the_corefile() {
+    let on = ready("rewrite-snippet").commit().later(60).applied();
+    let both = on.with("/host/static/records", json!("hosts-file")).commit();
+    assert_eq!(both.keys(), ["bobbypin.hosts", "bobbypin.override"]);
+    let refused = both.serving(&["a", "b"], &HOSTS_COREFILE.replace("    reload\n", "    reload\n    cache 0\n"));
+    let waits = refused.applied().commit().later(60).commit();
+    assert_eq!(waits.keys(), ["bobbypin.hosts", "bobbypin.override"]);
+    let good = waits.serving(&["a", "b"], HOSTS_COREFILE).applied().commit().later(60).commit();
+    assert_eq!(good.keys(), ["bobbypin.hosts"]);
+}
+
+#[test]
+fn a_line_that_somebody_moved_into_the_block_is_never_taken_out_with_it() {
+    let on = in_git().commit().later(60);
+    let text = on.person(IN_GIT);
+    let line = "        kubernetes cluster.local\n";
+    let moved = text.replace(line, "").replace("        # --- END", &format!("{line}        # --- END"));
+    assert!(moved != text && moved.contains(line));
+    let on = on.file(IN_GIT, &moved).with_corefile_of_git();
+    for (what, world, expected) in [
+        ("a new host", on.clone().serving(&["a", "b", "c"], TENANT_COREFILE), "Hold CorefileNotEditable"),
+        ("nothing new", on.clone(), "Hold CorefileNotEditable"),
+        ("switched off", on.with("/host/enabled", json!(false)), "Remove Disabled -CorefileBlock"),
+    ] {
+        assert_eq!(world.host(), expected, "{what}");
+        let told = format!("{:?}{:?}", world.decided().plans[0].layers[0].decision, world.decided().plans[0].findings);
+        assert!(told.contains("`kubernetes cluster.local` at line 6, column 5 stands between the markers"), "{told}");
+        let then = world.commit().later(60).commit();
+        assert_eq!(then.person(IN_GIT), moved, "{what}");
+        assert!(then.committed("host/helm-release.yaml").is_some(), "{what}: the block leads to the proxy");
+    }
 }
 
 #[test]
@@ -631,7 +780,7 @@ fn a_block_and_a_snippet_take_the_place_of_each_other() {
     assert_eq!(seen.host(), "Deliver ProxyProtocolOn helmRelease");
     let emptied = seen.later(5);
     assert_eq!(emptied.host(), "Deliver ProxyProtocolOn helmRelease -HostRecords");
-    let emptied = emptied.commit().later(5).with_corefile_of_git().commit();
+    let emptied = emptied.commit().later(5).with_corefile_of_git().settled().commit();
     assert!(emptied.committed("host/coredns-custom.yaml").is_none());
     assert!(emptied.decided().changes.is_empty());
     let back = emptied.later(60).with("/host/static/records", json!("rewrite-snippet")).commit();
@@ -641,6 +790,153 @@ fn a_block_and_a_snippet_take_the_place_of_each_other() {
     assert_eq!(emptied.host(), "Deliver ProxyProtocolOn helmRelease -CorefileBlock");
     let emptied = emptied.commit();
     assert!(!emptied.person(IN_GIT).contains("bobbypin"));
-    let done = emptied.later(5).with_corefile_of_git().commit();
+    let done = emptied.later(5).with_corefile_of_git().settled().commit();
     assert_eq!(done.tree, on.tree);
+}
+
+/// A live Corefile with lines before its `reload`.
+fn live(lines: &str) -> String {
+    format!(".:53 {{\n    kubernetes cluster.local\n{lines}    reload\n}}\n")
+}
+
+impl World {
+    fn with_live(self, corefile: &str) -> Self {
+        self.seen("/host/dnsConfigMaps", present(json!([config_map("coredns", "Corefile", corefile)])))
+    }
+
+    /// The findings about the live Corefile, each on three lines.
+    fn drift(&self) -> String {
+        let findings = self.decided().plans[0].findings.clone();
+        let told = findings
+            .into_iter()
+            .filter(|finding| finding.rule == "CorefileDiffersFromGit" || finding.rule == "BlockNotApplied");
+        told.map(|one| {
+            format!("{:?} {}\n{}\n{}\n", one.severity, one.rule, one.message, one.fix.expect("it says what to do"))
+        })
+        .collect()
+    }
+}
+
+#[test]
+fn the_first_block_waits_until_the_live_corefile_says_what_git_says() {
+    let deliver = "Deliver ProxyProtocolOn helmRelease";
+    let controller = "    # === BEGIN ouroboros (do not edit by hand) ===\n    rewrite name a.example.net x.\n    # === END ouroboros ===\n";
+    for (corefile, expected) in [
+        (live(""), deliver),
+        (live("# by hand\n\n").replace("    ", "\t"), deliver),
+        // What programs write is no edit of a person.
+        (live(controller), deliver),
+        (live("    rewrite name a.example.net hairpin-proxy.x # Added by hairpin-proxy\n"), deliver),
+        (live("    cache 30\n"), "Hold CorefileDiffersFromGit"),
+        (live("    rewrite name a.example.net x.\n"), "Hold CorefileDiffersFromGit"),
+        (live("").replace(" cluster.local", ""), "Hold CorefileDiffersFromGit"),
+        (live("") + "example.org {\n    whoami\n}\n", "Hold CorefileDiffersFromGit"),
+        (".:53 {\n    kubernetes cluster.local\n".to_owned(), "Hold CorefileDiffersFromGit"),
+    ] {
+        let world = in_git().with_live(&corefile);
+        assert_eq!(world.host(), expected, "{corefile}");
+        assert_eq!(world.drift(), "", "{corefile}");
+        assert_eq!(world.commit().person(IN_GIT) == COREDNS, expected.starts_with("Hold"), "{corefile}");
+    }
+    let decided = in_git().with_live(&live("    cache 30\n")).decided();
+    let reason = decided.plans[0].layers[0].decision.reason();
+    insta::assert_snapshot!(format!("{}\n{}", reason.message, reason.fix.as_deref().unwrap()), @"
+    infra/coredns.yaml:11 says `reload`, and line 3 of the live Corefile says `cache 30`; with the first records in infra/coredns.yaml Flux would apply all of it, and take away what the live one says
+    write what the live one says into infra/coredns.yaml, or let Flux apply infra/coredns.yaml first; a later run goes on. The live one: kubectl -n kube-system get configmap coredns -o jsonpath='{.data.Corefile}'
+    ");
+    // Without a host there is no block, and nothing to wait for.
+    let idle = in_git().serving(&[], &live("    cache 30\n"));
+    assert_eq!(idle.host(), deliver);
+    assert_eq!(idle.clone().commit().person(IN_GIT), COREDNS);
+}
+
+#[test]
+fn a_committed_block_goes_on_and_what_the_live_corefile_says_instead_is_told() {
+    let on = in_git().commit().later(60);
+    assert_eq!(on.clone().with_corefile_of_git().drift(), "");
+    let edited = on.clone().serving(&["a", "b", "c"], &live("    cache 30\n"));
+    insta::assert_snapshot!(edited.drift(), @"
+    Warning CorefileDiffersFromGit
+    infra/coredns.yaml:11 says `reload`, and line 3 of the live Corefile says `cache 30`; the live one does not have the block of records of Git: Flux has not applied the file yet. When it applies infra/coredns.yaml, what the live one says is lost
+    write into infra/coredns.yaml what must stay, then look why Flux does not apply it: flux get kustomizations -A. The live one: kubectl -n kube-system get configmap coredns -o jsonpath='{.data.Corefile}'
+    ");
+    assert!(edited.commit().person(IN_GIT).contains("c.example.net"), "it is kept up to date");
+    let with_block = on.clone().with_corefile_of_git();
+    let corefile = with_block.inventory["host"]["dnsConfigMaps"]["items"][0]["data"]["Corefile"].as_str();
+    let more = corefile.expect("a text").to_owned() + "example.org {\n    whoami\n}\n";
+    let more = on.with_live(&more);
+    insta::assert_snapshot!(more.drift(), @"
+    Warning CorefileDiffersFromGit
+    line 9 of the live Corefile says `example.org {`, and that of infra/coredns.yaml ends before that: Flux has not applied the file yet. When it applies infra/coredns.yaml, what the live one says is lost
+    write into infra/coredns.yaml what must stay, then look why Flux does not apply it: flux get kustomizations -A. The live one: kubectl -n kube-system get configmap coredns -o jsonpath='{.data.Corefile}'
+    ");
+}
+
+#[test]
+fn a_block_that_flux_does_not_apply_is_told_as_soon_as_that_is_known() {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let mut on = in_git().commit().later(60).with_live(&live(""));
+    on.tree.base = bobbypin::model::tree::CommitId::parse(commit);
+    insta::assert_snapshot!(on.drift(), @"
+    Info BlockNotApplied
+    the live Corefile does not have the block of records of infra/coredns.yaml: Flux has not applied the file yet
+    when it stays so, look which Kustomization applies infra/coredns.yaml, and whether it is suspended or fails: flux get kustomizations -A
+    ");
+    let one = |name: &str, source: &str, revision: &str, suspended: bool| {
+        json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": {"namespace": "flux-system", "name": name, "uid": name},
+            "spec": {"path": "./", "sourceRef": {"kind": "GitRepository", "name": source}, "suspend": suspended},
+            "status": {"lastAppliedRevision": format!("main@sha1:{revision}")},
+        })
+    };
+    let before = commit.replace('0', "1");
+    let severities = [
+        (vec![], "Info"),
+        (vec![one("edge", "fleet", &before, false)], "Info"),
+        (vec![one("edge", "fleet", commit, false)], "Warning"),
+        (vec![one("edge", "fleet", commit, false), one("infra", "fleet", &before, false)], "Info"),
+        (vec![one("edge", "fleet", commit, false), one("infra", "fleet", &before, true)], "Warning"),
+        (vec![one("edge", "fleet", commit, false), one("other", "other", &before, false)], "Warning"),
+    ];
+    for (kustomizations, severity) in severities {
+        let told = on.clone().seen("/kustomizations", present(json!(kustomizations))).drift();
+        assert!(told.starts_with(severity), "{kustomizations:?}\n{told}");
+    }
+    let suspended = vec![one("edge", "fleet", commit, false), one("infra", "fleet", &before, true)];
+    insta::assert_snapshot!(on.clone().seen("/kustomizations", present(json!(suspended))).drift(), @"
+    Warning BlockNotApplied
+    the live Corefile does not have the block of records of infra/coredns.yaml: Flux has applied this commit, so it leaves the file out, or somebody changed the live one
+    when it stays so, look which Kustomization applies infra/coredns.yaml, and whether it is suspended or fails: flux get kustomizations -A, flux resume kustomization infra -n flux-system
+    ");
+    // The names of Git are not those that the cluster has.
+    let before = on.clone().with_corefile_of_git().inventory["host"]["dnsConfigMaps"].clone();
+    let more = on.with_corefile_of_git().serving(&["a", "b", "c"], &live("")).commit();
+    let behind = more.seen("/host/dnsConfigMaps", before).drift();
+    assert!(behind.contains("has another block of records than"), "{behind}");
+}
+
+#[test]
+fn records_in_our_own_block_are_no_rules_of_somebody_else() {
+    let on = in_git().commit().later(60).with_corefile_of_git();
+    assert_eq!(rules(&on.decided()), [""; 0]);
+}
+
+#[test]
+fn a_tenants_corefile_is_compared_with_that_of_its_own_cluster() {
+    let file = "infra/shop.yaml";
+    let entry = json!({
+        "engine": "static", "delivery": "remoteHelmRelease", "static": {"records": "corefile-block", "file": file},
+    });
+    let lines: String = TENANT_COREFILE.lines().map(|line| format!("    {line}\n")).collect();
+    let manifest = format!("kind: ConfigMap\nmetadata: {{name: coredns}}\ndata:\n  Corefile: |\n{lines}");
+    let world = World::cozystack("v1.6.2")
+        .with("/hostnames", json!({"delegations": [{"namespaces": ["tenant-acme"], "suffixes": ["example.net"]}]}))
+        .tenant(entry, proxied(), &["a.example.net"]);
+    let other = world.clone().file(file, &manifest.replace("reload", "reload 60s"));
+    assert_eq!(other.tenant_line(), "Hold CorefileDiffersFromGit");
+    let on = world.file(file, &manifest).commit().later(60);
+    let told: Vec<_> = on.decided().plans[0].findings.iter().map(|one| (one.rule, one.subject.clone())).collect();
+    let expected = ("BlockNotApplied", "tenant-acme/shop: ConfigMap/kube-system/coredns".to_owned());
+    assert!(told.contains(&expected), "{told:?}");
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use bobbypin::plan::ClusterPlan;
 use serde_json::{Value, json};
 
-use crate::plan_world::{TENANT, TENANT_COREFILE, World, cluster, ingress, plain, present, proxied, rules, unknown};
+use crate::plan_world::{
+    TENANT, TENANT_COREFILE, World, cluster, config_map, ingress, plain, present, proxied, rules, unknown,
+};
 
 /// A cluster of no platform whose records stand in Git: `count` hosts of the namespace `web`.
 fn web(count: usize) -> World {
@@ -154,7 +156,11 @@ fn a_revoked_name_goes_at_once_and_a_name_that_another_claims_does_not() {
         ("/hostnames/delegations/0/suffixes", json!(["h03.example.net"]), 1),
         ("/ingress/clusterDomain", json!("h03.example.net"), 9),
     ] {
-        assert_eq!(ten.clone().with(pointer, value).commit().count(), left, "{pointer}");
+        // The Corefile serves the cluster's domain, whatever it is.
+        let corefile = TENANT_COREFILE.replace("cluster.local", "cluster.local h03.example.net");
+        let world =
+            ten.clone().seen("/host/dnsConfigMaps", present(json!([config_map("coredns", "Corefile", &corefile)])));
+        assert_eq!(world.with(pointer, value).commit().count(), left, "{pointer}");
     }
     // A namespace without the right to it claims the name just when its owner's Ingress is not seen.
     let mut thief = ten.clone().showing(9);

@@ -99,7 +99,7 @@ fn the_records_of_the_host_go_in_two_steps() {
             (5, maps(Some("ouroboros.override")), true),
             (5, maps(None), true),
         ] {
-            let world = emptied.clone().later(minutes).seen("/host/dnsConfigMaps", seen.clone());
+            let world = emptied.clone().later(minutes).seen("/host/dnsConfigMaps", seen.clone()).settled();
             assert_eq!(!world.host().contains('-'), gone, "{change:?} {minutes} {seen}");
             assert_eq!(
                 world.commit().committed("host/coredns-custom.yaml").is_none(),
@@ -108,6 +108,36 @@ fn the_records_of_the_host_go_in_two_steps() {
             );
         }
     }
+}
+
+#[test]
+fn the_proxy_stays_until_no_coredns_has_the_records_in_use_any_more() {
+    let live = |world: World, key| world.seen("/host/dnsConfigMaps", maps(key));
+    let on = World::generic()
+        .with("/host/engine", json!("static"))
+        .with("/hostnames", json!({"delegations": [{"namespaces": ["web"], "suffixes": ["example.net"]}]}))
+        .seen("/host", cluster(&[("web", "a", &["a.example.net"])], Some(TENANT_COREFILE)))
+        .commit();
+    let emptied = live(on.later(60).with("/host/enabled", json!(false)), Some(KEY)).commit();
+    // Flux takes its time. The first inventory without the key is the one that counts.
+    let gone = live(emptied.later(20), None).commit();
+    let state =
+        |world: &World| String::from_utf8(world.tree.file("clusters/edge/state.yaml").unwrap().to_vec()).unwrap();
+    assert!(state(&gone).contains("gone: "), "{}", state(&gone));
+    for minutes in [0, 1, 4] {
+        let waiting = gone.clone().later(minutes);
+        assert_eq!(waiting.host(), "Remove Disabled -HostRecords", "{minutes}");
+        assert!(waiting.decided().changes.is_empty(), "{minutes}");
+    }
+    // It comes back, from whomever: the clock begins anew.
+    let back = live(gone.clone().later(3), Some(KEY)).commit();
+    assert!(!state(&back).contains("gone: "), "{}", state(&back));
+    assert_eq!(live(back.later(2), None).commit().later(4).host(), "Remove Disabled -HostRecords");
+    let done = gone.later(5);
+    assert_eq!(done.host(), "Remove Disabled");
+    let done = done.commit();
+    assert_eq!(done.files("host"), [""; 0]);
+    assert!(done.tree.file("clusters/edge/state.yaml").is_none());
 }
 
 #[test]
@@ -139,7 +169,7 @@ fn a_tenants_records_go_before_the_proxy_that_they_name() {
         let unread = emptied.clone().later(5).seen("/tenantClusters/0/dnsConfigMaps", unknown());
         assert_eq!(unread.tenant_line(), "Hold NotObserved NotObserved", "{delivery}");
         assert!(unread.decided().changes.is_empty());
-        let gone = emptied.later(5).seen("/tenantClusters/0/dnsConfigMaps", maps(None));
+        let gone = emptied.later(5).seen("/tenantClusters/0/dnsConfigMaps", maps(None)).settled();
         if delivery != "addon" {
             assert_eq!(gone.tenant_line(), "Remove Disabled", "{delivery}");
             assert_eq!(gone.commit().files(TENANT), [""; 0], "{delivery}");
@@ -171,7 +201,7 @@ fn a_change_of_engine_or_delivery_empties_first_what_the_new_way_does_not_have()
     let changed = changed.later(5).seen("/tenantClusters/0/dnsConfigMaps", both).commit().later(5).commit();
     assert_eq!(changed.tenant_line(), "Remove DeliveryChanged -TenantRecords");
     assert!(changed.decided().changes.is_empty());
-    let done = changed.later(5).seen("/tenantClusters/0/dnsConfigMaps", maps(Some("ouroboros.override")));
+    let done = changed.later(5).seen("/tenantClusters/0/dnsConfigMaps", maps(Some("ouroboros.override"))).settled();
     assert_eq!(done.tenant_line(), "Deliver ProxyProtocolOn remoteHelmRelease");
     assert_eq!(done.commit().files(TENANT), ["helm-release.yaml", "kustomization.yaml"]);
 }

@@ -167,6 +167,7 @@ impl World {
             clusters: Selection::default(),
             inventories: Inventories::Files(vec![InventoryFile { source, read_at: time(self.minute) }]),
             accept_removals: self.accept.clone(),
+            git_server: None,
             now: time(self.minute),
         };
         decide(&self.tree(), &request)
@@ -187,6 +188,12 @@ impl World {
             };
         }
         self
+    }
+
+    /// Commits, and lets so much time go by that every CoreDNS has in use what the cluster shows.
+    #[must_use]
+    pub(crate) fn settled(self) -> Self {
+        self.commit().later(5)
     }
 
     /// The decision about the host, in one line.
@@ -240,10 +247,10 @@ pub(crate) const HOST_COREFILE: &str = ".:53 {\n    kubernetes cozy.local\n    r
 
 /// A Corefile as the platform gives to tenants.
 pub(crate) const TENANT_COREFILE: &str =
-    ".:53 {\n    kubernetes cluster.local\n    reload\n    import /etc/coredns/custom/*.override\n}\n";
+    ".:53 {\n    kubernetes cluster.local cozy.local\n    reload\n    import /etc/coredns/custom/*.override\n}\n";
 
 /// The same, with a `hosts` that reads our key.
-pub(crate) const HOSTS_COREFILE: &str = ".:53 {\n    kubernetes cluster.local\n    reload\n    import \
+pub(crate) const HOSTS_COREFILE: &str = ".:53 {\n    kubernetes cluster.local cozy.local\n    reload\n    import \
                                          /etc/coredns/custom/*.override\n    hosts /etc/coredns/custom/bobbypin.hosts \
                                          {\n        ttl 30\n        no_reverse\n        fallthrough\n    }\n}\n";
 

@@ -289,8 +289,7 @@ pub(crate) struct Static {
     /// For `hosts-file`: the path at which CoreDNS sees the key `bobbypin.hosts` of `kube-system/coredns-custom`.
     #[serde(default)]
     pub(crate) path: Option<String>,
-    /// For `corefile-block`: the file with the ConfigMap that holds the Corefile, relative to the repository. Below
-    /// `clusters/` it may have any name, elsewhere it is called `coredns.yaml`.
+    /// For `corefile-block`: the YAML file with the ConfigMap that holds the Corefile, relative to the repository.
     #[serde(default)]
     pub(crate) file: Option<String>,
 }

@@ -53,6 +53,9 @@ pub(crate) struct LayerMemory {
     /// The time of the inventory by which something of the layer began to leave.
     #[serde(default)]
     pub(crate) leaving: Option<String>,
+    /// The time of the first inventory that showed the cluster without records which are on their way out.
+    #[serde(default)]
+    pub(crate) gone: Option<String>,
     /// The time of the first inventory that showed new records in place, while the former ones are still there.
     #[serde(default)]
     pub(crate) replaced: Option<String>,

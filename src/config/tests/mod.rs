@@ -185,6 +185,7 @@ spec:
     name: \"on\"
     uid: \"0f5c2a58-6a0f-4c1e-9b1d-3d6b2f1f7a10\"
     leaving: \"2026-01-31T12:00:00Z\"
+    gone: \"2026-01-31T12:00:00Z\"
     replaced: \"2026-01-31T12:00:00Z\"
     corefile: \"clusters/core \\\"dns\\\".yaml\"
     tombstones:

@@ -43,6 +43,7 @@ fn the_text_of_a_state_is_fixed_and_sorted() {
                     tombstones: BTreeMap::from([(host("1.e5"), noon)]),
                     owners: BTreeMap::new(),
                     leaving: Some(noon),
+                    gone: Some(noon),
                     replaced: Some(noon),
                     corefile: Some(path("clusters/core \"dns\".yaml")),
                 },
@@ -116,16 +117,16 @@ fn states() -> impl Strategy<Value = State> {
     let (tombstones, owners) =
         (prop::collection::btree_map(hosts(), times(), 0..5), prop::collection::btree_map(hosts(), owner, 0..5));
     let file = "clusters/[-a-z0-9 \"'#:é]{1,12}(/[a-z{}]{1,5})?\\.yaml".prop_map(|text| path(&text));
-    let memory =
-        (uid, tombstones, owners, prop::option::of(times()), prop::option::of(times()), prop::option::of(file))
-            .prop_map(|(uid, tombstones, owners, leaving, replaced, corefile)| LayerState {
-                uid,
-                tombstones,
-                owners,
-                leaving,
-                replaced,
-                corefile,
-            });
+    let memory = (uid, tombstones, owners, prop::array::uniform3(prop::option::of(times())), prop::option::of(file))
+        .prop_map(|(uid, tombstones, owners, [leaving, gone, replaced], corefile)| LayerState {
+            uid,
+            tombstones,
+            owners,
+            leaving,
+            gone,
+            replaced,
+            corefile,
+        });
     prop::collection::btree_map(layers(), memory, 0..6).prop_map(|mut layers| {
         // The identity of the host is in its settings.
         layers.entry(Layer::Host).and_modify(|memory| memory.uid = None);

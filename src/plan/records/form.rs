@@ -1,12 +1,18 @@
 //! In which form records are written, and what must be so in the cluster first.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use serde::Deserialize;
 
 use crate::{
+    config::kubernetes,
     dns::{
         block,
         corefile::{
-            lint::{self, LintContext},
+            lint::{self, Delivery, LintContext},
             parser::{Files, parse},
         },
         hosts_file,
@@ -52,6 +58,8 @@ pub(in crate::plan) struct Committed {
     pub(in crate::plan) hosts: BTreeSet<Hostname>,
     /// In which forms.
     pub(in crate::plan) answers: Vec<Answer>,
+    /// A file that had a block of ours, and the line of a record in it whose block has lost its markers.
+    pub(in crate::plan) stray: Option<(CorefilePath, usize)>,
 }
 
 /// How records are to be written.
@@ -70,26 +78,44 @@ pub(in crate::plan) fn committed(context: &Context<'_>, layer: &Layer, file: Opt
         Layer::Host => HOST_RECORDS_FILE,
         Layer::Tenant(_) => TENANT_RECORDS_FILE,
     };
-    // Both forms are literal blocks in a file of ours. The lines of the one cannot be taken for lines of the other.
-    let text = context.committed(layer, path).unwrap_or_default();
-    let lines: String = text.lines().map(|line| line.trim_start().to_owned() + "\n").collect();
-    let has = |key: &str| lines.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
-    if has(hosts_file::KEY) {
-        let entries = hosts_file::entries(&lines);
+    let data = data_of(context.committed(layer, path).unwrap_or_default());
+    if let Some(text) = data.get(hosts_file::KEY) {
+        let entries = hosts_file::entries(text);
         let addresses = entries.values().flatten().copied().collect();
         committed.answers.push(Answer::HostsFile { addresses });
         committed.hosts.extend(entries.into_keys());
     }
-    if has(snippet::KEY) {
-        let target = snippet::target(&lines).unwrap_or_default().to_owned();
+    if let Some(text) = data.get(snippet::KEY) {
+        let target = snippet::target(text).unwrap_or_default().to_owned();
         committed.answers.push(Answer::Snippet { target });
-        committed.hosts.extend(snippet::hosts(&lines));
+        committed.hosts.extend(snippet::hosts(text));
     }
     if let Some((file, hosts)) = committed_block(context, layer, file) {
         committed.answers.push(Answer::Block { file, target: String::new() });
         committed.hosts.extend(hosts);
+    } else if let Some(file) = context.memory(layer).and_then(|memory| memory.corefile.as_ref()) {
+        let stray = context.text(file.path()).and_then(|text| block::stray(text).ok().flatten());
+        committed.stray = stray.map(|line| (file.clone(), line));
     }
     committed
+}
+
+/// The data of the ConfigMaps in a file, whichever way a template wrote them.
+fn data_of(text: &str) -> BTreeMap<String, String> {
+    #[derive(Deserialize)]
+    struct Document {
+        data: Option<BTreeMap<String, String>>,
+    }
+    match kubernetes::read_documents::<Document>(text) {
+        Ok(documents) => documents.into_iter().filter_map(|document| document.data).flatten().collect(),
+        // Somebody damaged it. What looks like a record counts, so that none is taken for one that was never there.
+        Err(_) => {
+            let lines: String = text.lines().map(|line| line.trim_start().to_owned() + "\n").collect();
+            let has = |key: &&str| lines.lines().any(|line| line.starts_with(&format!("{key}:")));
+            let keys = [hosts_file::KEY, snippet::KEY].into_iter().filter(has);
+            keys.map(|key| (key.to_owned(), lines.clone())).collect()
+        }
+    }
 }
 
 /// The file of the repository that holds a block of the layer, and the hosts in it.
@@ -98,9 +124,13 @@ pub(in crate::plan) fn committed_block(
     layer: &Layer,
     file: Option<&CorefilePath>,
 ) -> Option<(CorefilePath, BTreeSet<Hostname>)> {
-    let file = context.memory(layer).and_then(|memory| memory.corefile.as_ref()).or(file)?;
-    let hosts = block::hosts(context.text(file.path())?).ok()?;
-    (!hosts.is_empty()).then(|| (file.clone(), hosts))
+    let remembered = context.memory(layer).and_then(|memory| memory.corefile.as_ref());
+    // A file that was moved is found again where the settings say.
+    let mut files = remembered.into_iter().chain(file);
+    files.find_map(|file| {
+        let hosts = block::hosts(context.text(file.path())?).ok()?;
+        (!hosts.is_empty()).then(|| (file.clone(), hosts))
+    })
 }
 
 /// Chooses the form.
@@ -152,10 +182,15 @@ pub(in crate::plan) fn size_obstacle(
 pub(in crate::plan) fn is_in_place(cluster: &ClusterInventory, answer: &Answer, hosts: &[Hostname]) -> bool {
     let Observed::Present(config_maps) = &cluster.dns_config_maps else { return false };
     let get = |map: &str, key: &str| config_maps.get(map)?.get(key);
+    // What CoreDNS refuses is in the ConfigMap and nowhere else.
+    if get("coredns", "Corefile").is_some_and(|text| precondition::refusal(text, &custom(cluster)).is_some()) {
+        return false;
+    }
     match answer {
-        Answer::Block { .. } => get("coredns", "Corefile")
-            .and_then(|text| block::hosts_of_corefile(text))
-            .is_some_and(|live| hosts.iter().all(|host| live.contains(host))),
+        Answer::Block { target, .. } => get("coredns", "Corefile").is_some_and(|text| {
+            let live = block::records_of_corefile(text);
+            hosts.iter().all(|host| live.get(host) == Some(&target.as_str()))
+        }),
         Answer::Snippet { target } => get("coredns-custom", snippet::KEY).is_some_and(|text| {
             let live = snippet::hosts(text);
             hosts.iter().all(|host| live.contains(host)) && (hosts.is_empty() || snippet::target(text) == Some(target))
@@ -173,7 +208,7 @@ fn custom(cluster: &ClusterInventory) -> Custom {
 }
 
 /// The live Corefile, or why it is not known. `None`: it is not, and the platform vouches for it.
-fn corefile<'a>(site: &RecordSite<'a>, is_guaranteed: bool) -> Result<Option<&'a str>, Decision> {
+pub(super) fn corefile<'a>(site: &RecordSite<'a>, is_guaranteed: bool) -> Result<Option<&'a str>, Decision> {
     let missing = || {
         let reason = Reason::new("ImportDirectiveMissing", "there is no Corefile in ConfigMap/kube-system/coredns");
         Decision::hold(reason.fix("find out which program answers the cluster's DNS; ouroboros is for CoreDNS"))
@@ -197,7 +232,9 @@ pub(in crate::plan) fn shadows(site: &RecordSite<'_>, hosts: &[Hostname], answer
     let mut custom = custom(site.cluster);
     let has_rules = corefile.contains("rewrite")
         || custom.iter().any(|(key, text)| Some(key.as_str()) != answer.key() && text.contains("rewrite"));
-    let has_zones = parse(corefile, &|_| Files::Unknown).is_ok_and(|parsed| parsed.servers.len() > 1);
+    // These act before the plugin `hosts`, or beside it.
+    let is_file = matches!(answer, Answer::HostsFile { .. });
+    let has_zones = is_file || parse(corefile, &|_| Files::Unknown).is_ok_and(|parsed| parsed.servers.len() > 1);
     if !has_rules && !has_zones {
         return Vec::new();
     }
@@ -205,13 +242,15 @@ pub(in crate::plan) fn shadows(site: &RecordSite<'_>, hosts: &[Hostname], answer
     custom.insert(answer.key().unwrap_or(snippet::KEY).to_owned(), answer.text(hosts));
     let context = LintContext {
         subject: "ConfigMap/kube-system/coredns",
-        delivery: None,
+        delivery: is_file.then_some(Delivery::HostsFile),
         custom: Some(&custom),
         has_node_local_dns: false,
         hosts: &hosts.iter().cloned().collect(),
     };
     let mut findings = lint::lint(corefile, &context);
-    findings.retain(|finding| ["RuleBeforeRecords", "ZoneShadowsRecords"].contains(&finding.rule));
+    let of_rules = ["RuleBeforeRecords", "ZoneShadowsRecords"];
+    let of_file = ["HostsEntryForRecord", "TemplateForRecord"];
+    findings.retain(|finding| of_rules.contains(&finding.rule) || is_file && of_file.contains(&finding.rule));
     findings
 }
 
@@ -222,7 +261,9 @@ fn hold(obstacle: &Obstacle, path: &HostsPath) -> Decision {
 
 fn snippet_form(site: &RecordSite<'_>) -> Result<Form, Decision> {
     if let Some(corefile) = corefile(site, site.is_mounted)?
-        && let Some(obstacle) = precondition::of_snippet(corefile, &custom(site.cluster))
+        && let custom = custom(site.cluster)
+        && let Some(obstacle) = precondition::of_snippet(corefile, &custom)
+            .or_else(|| precondition::of_target(corefile, Some(&custom), &site.target))
     {
         return Err(hold(&obstacle, &HostsPath::default()));
     }
@@ -232,6 +273,14 @@ fn snippet_form(site: &RecordSite<'_>) -> Result<Form, Decision> {
 fn block_form(site: &RecordSite<'_>, file: &CorefilePath, committed: &Committed) -> Result<Form, Decision> {
     // Whether this cluster's DNS reads a Corefile at all; what it says is in Git.
     corefile(site, false)?;
+    if let Some((file, line)) = &committed.stray {
+        let message = format!(
+            "{file}: the comments around the block of records are gone, and its lines stand there still, the first at line \
+             {line}"
+        );
+        let fix = format!("put `{}` before them and `{}` behind them, or take the lines out", block::BEGIN, block::END);
+        return Err(Decision::hold(Reason::new("BlockMarkersLost", message).fix(fix)));
+    }
     let elsewhere = committed.answers.iter().find_map(|answer| match answer {
         Answer::Block { file: other, .. } if other != file => Some(other),
         _ => None,
@@ -258,7 +307,10 @@ pub(in crate::plan) fn with_block(
     };
     let refuse = |error: block::BlockError| {
         let message = format!("{file}: {error}");
-        Decision::hold(Reason::new("CorefileNotEditable", message).fix("correct this place, or choose another form"))
+        Decision::hold(
+            Reason::new("CorefileNotEditable", message)
+                .fix("correct this place, and keep lines of your own outside the block; or choose another form"),
+        )
     };
     let corefile = block::corefile(text).map_err(refuse)?;
     if !precondition::reloads(&corefile) {
@@ -266,7 +318,16 @@ pub(in crate::plan) fn with_block(
         let fix = Obstacle::ReloadMissing.fix(&HostsPath::default());
         return Err(Decision::hold(Reason::new(Obstacle::ReloadMissing.code(), message).fix(fix)));
     }
-    block::write(text, hosts, target).map_err(refuse)
+    if let Some(obstacle) = precondition::of_target(&corefile, None, target) {
+        let message = format!("{file}: {obstacle}");
+        return Err(Decision::hold(Reason::new(obstacle.code(), message).fix(obstacle.fix(&HostsPath::default()))));
+    }
+    let changed = block::write(text, hosts, target).map_err(refuse)?;
+    if let Some(obstacle) = block::corefile(&changed).ok().and_then(|text| precondition::refused(&text)) {
+        let message = format!("{file}: {obstacle}");
+        return Err(Decision::hold(Reason::new(obstacle.code(), message).fix(obstacle.fix(&HostsPath::default()))));
+    }
+    Ok(changed)
 }
 
 fn is_prepared(site: &RecordSite<'_>, path: &HostsPath) -> bool {
@@ -292,6 +353,7 @@ fn hosts_file_form(
         subject: "ConfigMap/kube-system/coredns".to_owned(),
         message: format!("the `hosts` that reads the records {advice}"),
         fix: Some(format!("let it say this:\n{}", precondition::hosts_lines(path))),
+        host: None,
     }));
     let name = format!("Service/{}/{PROXY}", site.namespace);
     let service = match &site.cluster.services {
@@ -309,6 +371,7 @@ fn hosts_file_form(
                 message: "the records need the address of the proxy, which is delivered first; a later run writes them"
                     .to_owned(),
                 fix: None,
+                host: None,
             });
             Ok(Form::AfterProxy)
         }

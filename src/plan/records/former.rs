@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     config::kubernetes::read_values,
-    dns::{corefile::lint, snippet},
+    dns::{block, corefile::lint, hosts_file, snippet},
     model::{
         cluster::{Engine, OuroborosMode, Records as RecordsForm},
         finding::{Finding, Severity},
@@ -52,7 +52,7 @@ pub(in crate::plan) fn progress(
     let before = context.memory(layer).and_then(|memory| memory.replaced);
     let since = is_in_place.then(|| before.unwrap_or(context.now()));
     let is_settled =
-        context.is_identified() && since.is_some_and(|since| context.now().duration_since(since) >= settled);
+        context.is_identified(layer) && since.is_some_and(|since| context.now().duration_since(since) >= settled);
     Progress { since, is_settled }
 }
 
@@ -89,6 +89,31 @@ pub(in crate::plan) fn chart_engine(wanted: &Engine, committed: Option<Committed
         (Engine::Static(_), Some(CommittedEngine::Ouroboros(mode))) if !is_settled => Engine::Ouroboros(mode),
         _ => wanted.clone(),
     }
+}
+
+/// The hosts that the ways which are to go are seen to answer for; `None` where that is not known of one of them.
+pub(in crate::plan) fn answered(
+    cluster: &ClusterInventory,
+    formers: &[Answer],
+    controller: Option<CommittedEngine>,
+) -> Option<BTreeSet<Hostname>> {
+    let Observed::Present(config_maps) = &cluster.dns_config_maps else { return None };
+    let custom =
+        |key: &str| config_maps.get("coredns-custom").and_then(|data| data.get(key)).map_or("", String::as_str);
+    let corefile = config_maps.get("coredns").and_then(|data| data.get("Corefile")).map_or("", String::as_str);
+    let by_form = formers.iter().map(|former| match former {
+        Answer::Snippet { .. } => Some(snippet::hosts(custom(snippet::KEY))),
+        Answer::HostsFile { .. } => Some(hosts_file::entries(custom(hosts_file::KEY)).into_keys().collect()),
+        Answer::Block { .. } => Some(block::hosts_of_corefile(corefile).unwrap_or_default()),
+    });
+    let by_controller = controller.into_iter().filter_map(|engine| match engine {
+        CommittedEngine::Static => None,
+        CommittedEngine::Ouroboros(mode) => Some(controller_hosts(cluster, mode)),
+    });
+    by_form.chain(by_controller).try_fold(BTreeSet::new(), |mut all, hosts| {
+        all.extend(hosts?);
+        Some(all)
+    })
 }
 
 /// The map with the settings of the controller: every values of ours name its cleanup image.
@@ -138,7 +163,7 @@ pub(in crate::plan) fn left_behind(cluster: &ClusterInventory, is_settled: bool)
         let (message, fix) =
             if is_settled { (message.to_owned(), Some(fix.to_owned())) } else { (format!("{message}. {waits}"), None) };
         let severity = if is_settled { Severity::Warning } else { Severity::Info };
-        findings.push(Finding { severity, rule, subject: subject.to_owned(), message, fix });
+        findings.push(Finding { severity, rule, subject: subject.to_owned(), message, fix, host: None });
     };
     if lint::ouroboros_lines(corefile).is_some() {
         add(
@@ -179,7 +204,7 @@ pub(in crate::plan) fn waiting(layer: &Layer, progress: Progress, what: &str) ->
         ),
     };
     let subject = layer.to_string();
-    Finding { severity: Severity::Info, rule: "FormerRecordsStay", subject, message, fix: None }
+    Finding { severity: Severity::Info, rule: "FormerRecordsStay", subject, message, fix: None, host: None }
 }
 
 /// The engine with the form that was chosen where nobody said which.

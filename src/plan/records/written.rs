@@ -17,11 +17,12 @@ use crate::{
         Context,
         decision::Decision,
         records::{
-            Recorded,
+            self, Recorded, drift,
             form::{self, Committed, Form, RecordSite},
             former::{self, CommittedEngine, Progress, SETTLED, UNSEEN},
         },
         release::{Answer, Carrier, Records},
+        removal::Loss,
     },
 };
 
@@ -39,9 +40,28 @@ pub(in crate::plan) struct Written {
     pub(in crate::plan) findings: Vec<Finding>,
     /// The file with a block of ours, and its whole new text.
     pub(in crate::plan) edit: Option<(CorefilePath, String)>,
+    /// Where the controller is to write: hosts that it will not answer for and that keep their record for now, with the
+    /// time since when they were not seen.
+    pub(in crate::plan) tombstones: BTreeMap<Hostname, Timestamp>,
+    /// Where the controller is to write: the hosts that nobody would answer for.
+    pub(in crate::plan) loss: Loss,
 }
 
 impl Written {
+    /// Nothing yet, and nothing to wait for.
+    fn new(engine: Engine, chart_engine: Engine) -> Self {
+        Self {
+            records: None,
+            engine,
+            chart_engine,
+            replaced: None,
+            findings: Vec::new(),
+            edit: None,
+            tombstones: BTreeMap::new(),
+            loss: Loss::default(),
+        }
+    }
+
     /// What is declared, with the way into the cluster.
     pub(in crate::plan) fn release(&self, carrier: Option<Carrier>) -> Option<Records> {
         let (hosts, answers) = self.records.clone()?;
@@ -66,15 +86,23 @@ pub(in crate::plan) fn by_static(
         Form::Answer(answer) => answer,
         Form::AfterProxy => {
             let chart_engine = former::chart_engine(&engine, before, false);
-            return Ok(Written { records: None, engine, chart_engine, replaced: None, findings, edit: None });
+            return Ok(Written { findings, ..Written::new(engine, chart_engine) });
         }
     };
     let hosts: Vec<_> = recorded.hosts.keys().cloned().collect();
-    // All of them, also those that this run adds: what is committed must not change what an inventory shows.
-    let is_in_place = form::is_in_place(site.cluster, &answer, &hosts);
     let formers: Vec<_> = committed.answers.iter().filter(|former| former.key() != answer.key()).cloned().collect();
     let formers: Vec<_> = formers.into_iter().map(|former| former.aimed_at(&site.target)).collect();
     let is_replacing = !formers.is_empty() || matches!(before, Some(CommittedEngine::Ouroboros(_)));
+    let is_in_place = match former::answered(site.cluster, &formers, before).filter(|_| is_replacing) {
+        // What the former way answers for, the new one must answer for, too. A host that came since has no answer to lose.
+        // Nothing of what is committed is asked: that must not change what an inventory shows.
+        Some(answered) => {
+            let needed: Vec<_> = hosts.iter().filter(|host| answered.contains(*host)).cloned().collect();
+            let is_proof = !needed.is_empty() || answered.is_empty();
+            is_proof && !recorded.is_waiting && form::is_in_place(site.cluster, &answer, &needed)
+        }
+        None => !recorded.is_waiting && form::is_in_place(site.cluster, &answer, &hosts),
+    };
     let progress = if is_replacing {
         former::progress(context, layer, is_in_place, SETTLED)
     } else {
@@ -98,7 +126,11 @@ pub(in crate::plan) fn by_static(
     }
     let replaced = progress.since.filter(|_| !progress.is_settled);
     let edit = edit(context, &hosts, &answers)?;
-    Ok(Written { records: Some((hosts, answers)), engine, chart_engine, replaced, findings, edit })
+    if let (Some(Answer::Block { file, .. }), false) = (answers.first(), hosts.is_empty()) {
+        findings.extend(drift::of_file(context, layer, site, file, committed)?);
+    }
+    let written = Written::new(engine, chart_engine);
+    Ok(Written { records: Some((hosts, answers)), replaced, findings, edit, ..written })
 }
 
 /// The file with the block, when one of the forms is a block.
@@ -116,7 +148,8 @@ fn edit(
     Ok(Some((file.clone(), text)))
 }
 
-/// Records that the controller of ouroboros is to write: those that are committed stay until it answers for them.
+/// Records that the controller of ouroboros is to write: those that are committed stay until it answers for them. Those
+/// that it will not answer for leave as they would if nobody changed the engine.
 pub(in crate::plan) fn by_controller(
     context: &Context<'_>,
     layer: &Layer,
@@ -125,21 +158,32 @@ pub(in crate::plan) fn by_controller(
     predicted: &BTreeMap<String, Option<Owner>>,
 ) -> Result<Written, Decision> {
     let engine = Engine::Ouroboros(mode);
-    let mut written = Written {
-        records: None,
-        chart_engine: engine.clone(),
-        engine,
-        replaced: None,
-        findings: Vec::new(),
-        edit: None,
-    };
+    let mut written = Written::new(engine.clone(), engine);
     let committed = form::committed(context, layer, None);
     if committed.answers.is_empty() {
         return Ok(written);
     }
-    let is_claimed = |host: &&Hostname| predicted.contains_key(host.as_str());
-    let needed: BTreeSet<_> = committed.hosts.iter().filter(is_claimed).cloned().collect();
-    let is_known = matches!(site.cluster.ingresses, Observed::Present(_));
+    let (needed, missing): (BTreeSet<_>, BTreeSet<_>) =
+        committed.hosts.iter().cloned().partition(|host| predicted.contains_key(host.as_str()));
+    let mut hosts = committed.hosts;
+    let is_known = match &site.cluster.ingresses {
+        Observed::Present(ingresses) => {
+            let missing: Vec<_> = missing.iter().collect();
+            written.tombstones = records::tombstones(context, layer, &missing);
+            written.findings.extend(records::not_proven(context, layer, &written.tombstones));
+            written.loss = Loss {
+                committed: hosts.len(),
+                missing: missing.iter().map(ToString::to_string).collect(),
+                is_total: ingresses.is_empty() && !missing.is_empty() && !context.removals_accepted,
+            };
+            hosts.retain(|host| needed.contains(host) || written.tombstones.contains_key(host));
+            true
+        }
+        Observed::Absent | Observed::Unknown(_) => {
+            written.tombstones = context.memory(layer).map(|memory| memory.tombstones.clone()).unwrap_or_default();
+            false
+        }
+    };
     let (answers, settled) = match mode {
         // What becomes of records for external-dns is not seen here: they get much time instead.
         OuroborosMode::ExternalDns => (true, UNSEEN),
@@ -147,11 +191,12 @@ pub(in crate::plan) fn by_controller(
             (former::controller_answers(site.cluster, mode, &needed), SETTLED)
         }
     };
-    let progress = former::progress(context, layer, is_known && (needed.is_empty() || answers), settled);
+    let is_in_place = is_known && written.tombstones.is_empty() && (needed.is_empty() || answers);
+    let progress = former::progress(context, layer, is_in_place, settled);
     if !progress.is_settled {
         let what = "the committed records stay beside those of the controller of ouroboros";
         written.findings.push(former::waiting(layer, progress, what));
-        let hosts: Vec<_> = committed.hosts.into_iter().collect();
+        let hosts: Vec<_> = hosts.into_iter().collect();
         let answers: Vec<_> = committed.answers.into_iter().map(|answer| answer.aimed_at(&site.target)).collect();
         written.edit = edit(context, &hosts, &answers)?;
         written.records = Some((hosts, answers));

@@ -51,6 +51,7 @@ fn bad(text: &str, times: usize) -> Bad {
         subject: text.to_owned(),
         message: text.to_owned(),
         fix: None,
+        host: None,
     };
     let plans = vec![ClusterPlan {
         name: name("edge"),
