@@ -15,6 +15,7 @@ mod itself;
 mod live;
 mod publishing;
 mod pull_requests;
+mod records;
 mod registry;
 mod registry_client;
 mod registry_flux;

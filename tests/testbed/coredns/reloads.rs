@@ -128,3 +128,20 @@ fn a_repaired_file_counts_again() {
     let is_new = || is_redirected(address, "b.example.org").then_some(());
     assert!(poll(LIMIT, is_new).is_some(), "{}", server.log());
 }
+
+#[test]
+fn a_hosts_file_that_is_gone_stays_in_use_and_an_empty_one_does_not() {
+    let hosts = "hosts FOLDER/bobbypin.hosts {\n        reload 100ms\n        fallthrough\n    }";
+    let port = free_port();
+    let corefile = SERVER.replace("RECORDS", hosts).replace("    cache 30\n", "").replace("PORT", &port.to_string());
+    let records = [("bobbypin.hosts", "192.0.2.53 a.example.org\n")];
+    let server = CoreDns::start("coredns", &corefile, &records).expect("a Corefile that loads");
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    assert!(is_redirected(address, "a.example.org"), "{}", server.log());
+    let file = server.folder().join("bobbypin.hosts");
+    fs::remove_file(&file).expect("a folder of ours");
+    let is_over = || (!is_redirected(address, "a.example.org")).then_some(());
+    assert_eq!(poll(Duration::from_secs(1), is_over), None, "ten looks later");
+    fs::write(&file, "").expect("a folder of ours");
+    assert!(poll(LIMIT, is_over).is_some(), "{}", server.log());
+}

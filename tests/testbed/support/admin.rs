@@ -63,6 +63,11 @@ impl Admin {
         self.patch(text, &PatchParams::apply("testbed").force())
     }
 
+    /// Applies every document as somebody else, who then owns its fields.
+    pub(crate) fn apply_as(&self, manager: &str, text: &str) -> kube::Result<Vec<DynamicObject>> {
+        self.patch(text, &PatchParams::apply(manager).force())
+    }
+
     /// What the server would say to every document: unknown fields are refused, nothing is stored.
     pub(crate) fn dry_run(&self, text: &str) -> kube::Result<Vec<DynamicObject>> {
         let mut params = PatchParams::apply("testbed").force().dry_run();
@@ -83,10 +88,19 @@ impl Admin {
 
     /// Changes one object that is there, by a merge of what the text says.
     pub(crate) fn merge(&self, text: &str) -> kube::Result<()> {
+        self.merge_by(text, &PatchParams::default())
+    }
+
+    /// The same as somebody else, who then owns the changed fields.
+    pub(crate) fn merge_as(&self, manager: &str, text: &str) -> kube::Result<()> {
+        self.merge_by(text, &PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() })
+    }
+
+    fn merge_by(&self, text: &str, params: &PatchParams) -> kube::Result<()> {
         wait_for(async {
             for object in documents(text) {
                 let api = self.api_of(&object).await?;
-                api.patch(name(&object), &PatchParams::default(), &Patch::Merge(&object)).await?;
+                api.patch(name(&object), params, &Patch::Merge(&object)).await?;
             }
             Ok(())
         })

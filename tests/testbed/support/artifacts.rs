@@ -23,8 +23,19 @@ pub(crate) struct Artifact {
 impl Artifact {
     /// The chart `ouroboros` in a version. It installs one ConfigMap, and its values are these (YAML).
     pub(crate) fn chart(version: &str, values: &str) -> Self {
-        let about = format!("apiVersion: v2\nname: ouroboros\nversion: {version}\nappVersion: {version}\n");
         let object = "{apiVersion: v1, kind: ConfigMap, metadata: {name: installed}, data: {by: chart}}\n";
+        Self::chart_of(version, values, object)
+    }
+
+    /// The chart `ouroboros` in a version. It installs the Service of the proxy, and no proxy.
+    pub(crate) fn proxy_chart(version: &str) -> Self {
+        let object =
+            "{apiVersion: v1, kind: Service, metadata: {name: ouroboros-proxy}, spec: {ports: [{port: 443}]}}\n";
+        Self::chart_of(version, "", object)
+    }
+
+    fn chart_of(version: &str, values: &str, object: &str) -> Self {
+        let about = format!("apiVersion: v2\nname: ouroboros\nversion: {version}\nappVersion: {version}\n");
         let content = packed(&[
             ("ouroboros/Chart.yaml", &about),
             ("ouroboros/values.yaml", values),
