@@ -188,6 +188,10 @@ pub fn stray_line(corefile: &str) -> Option<usize> {
 ///
 /// What keeps the Corefile itself from being read, or leaves no place for a block, is not looked at.
 pub fn damage(corefile: &str) -> Option<(Position, EditError)> {
+    // Most Corefiles have none, and then need not be read for it.
+    if !corefile.contains(BEGIN) && !corefile.contains(END) {
+        return None;
+    }
     let error = editor::read(corefile, &place()).err()?;
     let at = match &error {
         EditError::OneSided { at, .. } | EditError::Reversed { at, .. } | EditError::Misplaced { at, .. } => at.clone(),
@@ -205,6 +209,9 @@ pub fn damage(corefile: &str) -> Option<(Position, EditError)> {
 
 /// The lines of our block in a Corefile, each with its number from 1; none when there is no whole block.
 pub fn numbered_lines(corefile: &str) -> Vec<(usize, &str)> {
+    if !corefile.contains(BEGIN) {
+        return Vec::new();
+    }
     let Ok(Some(lines)) = editor::read(corefile, &place()) else { return Vec::new() };
     let begin = corefile.lines().position(|line| line.trim() == BEGIN).map_or(0, |index| index + 1);
     (begin + 1..).zip(lines).collect()

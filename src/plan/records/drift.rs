@@ -152,6 +152,7 @@ impl Applied {
             suspended.map(|one| format!(", flux resume kustomization {} -n {}", one.meta.name, one.meta.namespace));
         Self { is_all: !sources.is_empty() && active.all(|one| is_at_base(one)), resume: commands.collect() }
     }
+
     /// Why the live Corefile is not that of Git.
     fn why(&self) -> &'static str {
         if self.is_all {
