@@ -164,7 +164,7 @@ pub fn of_snippet(corefile: &str, custom: &Custom) -> Option<Obstacle> {
     let folders: Vec<_> = fitting.map(folder).collect();
     match folders.as_slice() {
         [] => return Some(Obstacle::ImportMissing),
-        [first, ..] if !folders.iter().any(|folder| is_custom(folder)) => {
+        [first, ..] if !folders.iter().any(|folder| lint::is_custom(folder)) => {
             return Some(Obstacle::MountUnproven { folder: (*first).to_owned() });
         }
         _ => {}
@@ -203,18 +203,10 @@ pub fn of_target(corefile: &str, custom: Option<&Custom>, target: &str) -> Optio
     (!zones.is_empty()).then(named)
 }
 
-/// Why CoreDNS refuses a Corefile that it can parse; nothing where that is not known for certain.
-pub fn refused(corefile: &str) -> Option<Obstacle> {
-    refusal_of(corefile, None).map(Obstacle::Refused)
-}
-
-/// The same, for a Corefile of a cluster with what it imports.
-pub fn refusal(corefile: &str, custom: &Custom) -> Option<Remark> {
-    refusal_of(corefile, Some(custom))
-}
-
-fn refusal_of(corefile: &str, custom: Option<&Custom>) -> Option<Remark> {
-    judge(corefile, &|pattern| lint::files(pattern, custom)).refusals.into_iter().next()
+/// Why CoreDNS refuses a Corefile; nothing where that is not known for certain. `custom`: what imports bring, as far as it is
+/// known.
+pub fn refused(corefile: &str, custom: Option<&Custom>) -> Option<Obstacle> {
+    judge(corefile, &|pattern| lint::files(pattern, custom)).refusals.into_iter().next().map(Obstacle::Refused)
 }
 
 /// Why a hosts file would have no effect. `is_mounted`: the platform itself mounts `coredns-custom` there.
@@ -224,7 +216,7 @@ pub fn of_hosts_file(corefile: &str, custom: &Custom, path: &HostsPath, is_mount
         Err(error) => return Some(Obstacle::Unreadable(error)),
     };
     let Some((_, server)) = lint::root(&parsed) else { return Some(Obstacle::NoServer) };
-    let is_ours = |from: &str| from == path.folder() || is_custom(from);
+    let is_ours = |from: &str| from == path.folder() || lint::is_custom(from);
     let takes_all = parsed
         .imports
         .iter()
@@ -324,11 +316,6 @@ fn takes_in(pattern: &str, key: &str) -> bool {
 /// The folder of what an import names.
 fn folder(pattern: &str) -> &str {
     pattern.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-/// Whether a folder is where `coredns-custom` is mounted in every distribution that has it.
-fn is_custom(folder: &str) -> bool {
-    folder == "custom" || folder.ends_with("/custom")
 }
 
 fn imports_from(parsed: &Corefile<'_>, folder: &str) -> bool {

@@ -183,7 +183,7 @@ pub(in crate::plan) fn is_in_place(cluster: &ClusterInventory, answer: &Answer, 
     let Observed::Present(config_maps) = &cluster.dns_config_maps else { return false };
     let get = |map: &str, key: &str| config_maps.get(map)?.get(key);
     // What CoreDNS refuses is in the ConfigMap and nowhere else.
-    if get("coredns", "Corefile").is_some_and(|text| precondition::refusal(text, &custom(cluster)).is_some()) {
+    if get("coredns", "Corefile").is_some_and(|text| precondition::refused(text, Some(&custom(cluster))).is_some()) {
         return false;
     }
     match answer {
@@ -323,7 +323,7 @@ pub(in crate::plan) fn with_block(
         return Err(Decision::hold(Reason::new(obstacle.code(), message).fix(obstacle.fix(&HostsPath::default()))));
     }
     let changed = block::write(text, hosts, target).map_err(refuse)?;
-    if let Some(obstacle) = block::corefile(&changed).ok().and_then(|text| precondition::refused(&text)) {
+    if let Some(obstacle) = block::corefile(&changed).ok().and_then(|text| precondition::refused(&text, None)) {
         let message = format!("{file}: {obstacle}");
         return Err(Decision::hold(Reason::new(obstacle.code(), message).fix(obstacle.fix(&HostsPath::default()))));
     }

@@ -186,10 +186,15 @@ fn blanks(corefile: &str, findings: &mut Findings<'_>) {
     );
 }
 
-/// What an import brings: `coredns-custom` is mounted as a folder `custom`, whatever stands before that.
+/// Whether a folder is where `coredns-custom` is mounted: it is called `custom` wherever there is one.
+pub(in crate::dns) fn is_custom(folder: &str) -> bool {
+    folder == "custom" || folder.ends_with("/custom")
+}
+
+/// What an import brings.
 pub(in crate::dns) fn files<'a>(pattern: &str, custom: Option<&'a BTreeMap<String, String>>) -> Files<'a> {
     let Some((folder, name)) = pattern.rsplit_once('/') else { return Files::Unknown };
-    let Some(custom) = custom.filter(|_| folder == "custom" || folder.ends_with("/custom")) else {
+    let Some(custom) = custom.filter(|_| is_custom(folder)) else {
         return Files::Unknown;
     };
     let fits = |key: &str| match name.split_once('*') {
